@@ -1,0 +1,198 @@
+import * as pulumi from '@pulumi/pulumi';
+import { z } from 'zod';
+import { type ProfileName, profileNames } from './profiles.ts';
+
+/** A whole number given as text, as Pulumi stores every plain value. */
+const integer = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`));
+const port = integer(1, 65535);
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+const hostname = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a host name');
+const loopback = '127.0.0.1';
+
+/**
+ * Every key of a stack's configuration: what it means, what it accepts, what it is when left out. This is the one
+ * place; `docs/configuration.md` is held to it by a test.
+ */
+const keys = {
+  profile: z
+    .enum(profileNames, `must be one of ${profileNames.join(', ')}`)
+    .describe('The box: memory, CPUs and the share of each container.'),
+  namespace: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{1,40}$/, 'must be 2 to 41 of a-z, 0-9 and -, starting with a letter or digit')
+    .describe('Prefix of every container, network and volume. Default: `conversation-kit-<stack>`.'),
+  dockerHost: z
+    .string()
+    .regex(/^(unix:\/\/\/.+|ssh:\/\/.+)$/, 'must be unix:///… or ssh://user@host')
+    .describe("The Docker engine of the box. Default: this machine's."),
+  images: z
+    .enum(['registry', 'local'], 'must be registry or local')
+    .describe('Where base images come from: pinned public images, or one base image built from Debian packages.'),
+  bindAddress: z
+    .union([z.ipv4('must be an IPv4 address'), z.ipv6('must be an IPv6 address')])
+    .describe('Address of the box on which Caddy listens. Everything else listens on loopback or not at all.'),
+  httpPort: port.describe('Port of the redirect to HTTPS.'),
+  httpsPort: port.describe('Port of the service.'),
+  siteAddress: hostname.describe('Host name in the certificate and in the address of the service.'),
+  acmeEmail: z
+    .email('must be an e-mail address')
+    .describe('Set: certificates from Let’s Encrypt. Left out: from a CA of its own.'),
+  supabase: z.enum(['embedded', 'hosted'], 'must be embedded or hosted').describe('Which Supabase is the record.'),
+  supabasePort: port.describe('Loopback port of the embedded Supabase.'),
+  postgresPort: port.describe('Loopback port of its PostgreSQL.'),
+  supabaseUrl: z.url('must be a URL').describe('API address of the hosted project.'),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must be a postgres:// address')
+    .describe('Secret. Direct connection to the database of the hosted project.'),
+  supabasePublishableKey: z
+    .string()
+    .startsWith('sb_publishable_', 'must start with sb_publishable_')
+    .describe('Key of the hosted project for clients.'),
+  supabaseSecretKey: z
+    .string()
+    .startsWith('sb_secret_', 'must start with sb_secret_')
+    .describe('Secret. Key of the hosted project for servers.'),
+  supabaseJwtSecret: z
+    .string()
+    .min(32, 'must have at least 32 characters')
+    .describe('Secret. Signs the users’ tokens of the hosted project (HS256).'),
+  redisCommander: flag.describe('Whether Redis Commander runs (loopback only).'),
+  redisCommanderPort: port.describe('Its loopback port.'),
+  conversationTimeoutHours: integer(1, 87_600).describe('Hours after which an untouched conversation expires.'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error')
+    .describe('Least level that the service logs.'),
+  secretsGeneration: integer(1, 1_000_000).describe('Count it up to have every generated secret made anew.'),
+} as const;
+
+export type ConfigKey = keyof typeof keys;
+export type SettingValues = { [K in ConfigKey]: z.output<(typeof keys)[K]> };
+
+const secretKeys = ['databaseUrl', 'supabaseSecretKey', 'supabaseJwtSecret'] as const satisfies ConfigKey[];
+const hostedKeys = [
+  'supabaseUrl',
+  'databaseUrl',
+  'supabasePublishableKey',
+  'supabaseSecretKey',
+  'supabaseJwtSecret',
+] as const;
+type OptionalKey = 'dockerHost' | 'acmeEmail' | (typeof hostedKeys)[number];
+
+/** Typed configuration of one stack. What may be left out and has no default is `undefined`. */
+export type Settings = Omit<SettingValues, OptionalKey> & { [K in OptionalKey]: SettingValues[K] | undefined };
+
+/** Text per key, as `Pulumi.<stack>.yaml` has it, without the project's prefix. */
+export type RawConfig = Readonly<Record<string, string>>;
+
+const perProfile: Record<ProfileName, Partial<Record<ConfigKey, string>>> = {
+  local: { supabase: 'embedded', bindAddress: loopback, siteAddress: 'localhost', redisCommander: 'true' },
+  ryzen: { supabase: 'hosted', bindAddress: loopback, siteAddress: 'localhost', redisCommander: 'true' },
+  optiplex: { supabase: 'hosted', bindAddress: loopback, siteAddress: 'optiplex.local', redisCommander: 'false' },
+};
+
+function defaults(stack: string, profile: ProfileName): Partial<Record<ConfigKey, string>> {
+  return {
+    namespace: `conversation-kit-${stack}`,
+    images: 'registry',
+    httpPort: '80',
+    httpsPort: '443',
+    supabasePort: '54321',
+    postgresPort: '54322',
+    redisCommanderPort: '8081',
+    conversationTimeoutHours: '24',
+    logLevel: 'info',
+    secretsGeneration: '1',
+    ...perProfile[profile],
+  };
+}
+
+/** What is wrong with a stack's configuration: every mistake, each with the command that mends it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly mistakes: readonly string[];
+  constructor(stack: string, mistakes: readonly string[]) {
+    const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
+    super(
+      `The configuration of stack ${stack} has ${count}:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}\n` +
+        `Set a value with: pulumi config set <key> <value> -s ${stack}   Every key: docs/configuration.md`,
+    );
+    this.mistakes = mistakes;
+  }
+}
+
+/** Parses a stack's configuration. Throws one {@link ConfigError} with every mistake; it never repeats a secret. */
+export function parseConfig(stack: string, given: RawConfig): Settings {
+  const mistakes: string[] = [];
+  const profile = profileOf(stack, given, mistakes);
+  const effective: Record<string, string> = { ...defaults(stack, profile), ...given, profile };
+  const values: Record<string, unknown> = Object.fromEntries(Object.keys(keys).map((key) => [key, undefined]));
+  for (const [key, text] of Object.entries(effective)) {
+    const schema = (keys as Record<string, z.ZodType>)[key];
+    if (!schema) {
+      mistakes.push(`${key}: there is no such key`);
+      continue;
+    }
+    const result = schema.safeParse(text);
+    if (result.success) values[key] = result.data;
+    else {
+      const shown = (secretKeys as readonly string[]).includes(key) ? 'the value (secret)' : JSON.stringify(text);
+      mistakes.push(`${key}: ${shown} ${result.error.issues.map(({ message }) => message).join(', ')}`);
+    }
+  }
+  mistakes.push(...contradictions(effective));
+  if (mistakes.length > 0) throw new ConfigError(stack, mistakes);
+  return values as Settings; // every key without a default is in OptionalKey, every other was parsed above
+}
+
+function profileOf(stack: string, given: RawConfig, mistakes: string[]): ProfileName {
+  const wanted = given.profile ?? stack;
+  const known = profileNames.find((name) => name === wanted);
+  if (known) return known;
+  mistakes.push(
+    given.profile === undefined
+      ? `profile: not set, and the stack's name is not that of a profile (${profileNames.join(', ')})`
+      : `profile: ${JSON.stringify(wanted)} must be one of ${profileNames.join(', ')}`,
+  );
+  return 'local';
+}
+
+/** Mistakes that lie between keys, not in one. */
+function contradictions(text: Record<string, string>): string[] {
+  const found: string[] = [];
+  const ports = ['httpPort', 'httpsPort', ...(text.supabase === 'embedded' ? ['supabasePort', 'postgresPort'] : [])];
+  if (text.redisCommander === 'true') ports.push('redisCommanderPort');
+  for (const [index, key] of ports.entries()) {
+    const other = ports.slice(0, index).find((earlier) => text[earlier] === text[key]);
+    if (other) found.push(`${key}: ${text[key]} is taken by ${other}`);
+  }
+  if (text.supabase === 'embedded' && text.dockerHost?.startsWith('ssh://')) {
+    found.push('supabase: embedded runs on this machine only, and dockerHost names another: use hosted');
+  }
+  if (text.supabase === 'embedded') {
+    for (const key of hostedKeys)
+      if (text[key] !== undefined) found.push(`${key}: is for supabase: hosted, and this stack's is embedded`);
+  }
+  return found;
+}
+
+/** The description of each key, for the documentation and its test. */
+export function describeKeys(): { key: ConfigKey; description: string }[] {
+  return Object.entries(keys).map(([key, schema]) => ({
+    key: key as ConfigKey,
+    description: schema.description ?? '',
+  }));
+}
+
+/** Reads the configuration of the running stack; what uses one of its secrets wraps it in `pulumi.secret` first. */
+export function loadConfig(): Settings {
+  const prefix = `${pulumi.getProject()}:`;
+  const all = Object.entries(pulumi.runtime.allConfig());
+  const own = all.filter(([key]) => key.startsWith(prefix)).map(([key, text]) => [key.slice(prefix.length), text]);
+  return parseConfig(pulumi.getStack(), Object.fromEntries(own));
+}

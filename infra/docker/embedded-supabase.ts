@@ -1,0 +1,68 @@
+import * as docker from '@pulumi/docker';
+import * as pulumi from '@pulumi/pulumi';
+import type { ProjectKeys } from '../supabase/project.ts';
+import { HardenedContainer } from './hardened-container.ts';
+import type { KitImage } from './image.ts';
+import { labels, type StackContext } from './stack-context.ts';
+
+export interface EmbeddedSupabaseArgs {
+  readonly stack: StackContext;
+  readonly image: KitImage;
+  readonly keys: ProjectKeys;
+  readonly databasePassword: pulumi.Input<string>;
+  /** Loopback port on the box. */
+  readonly port: number;
+  readonly siteUrl: string;
+}
+
+/** The stand-in for a hosted Supabase project, in front of the stack's own PostgreSQL. */
+export class EmbeddedSupabase extends pulumi.ComponentResource {
+  readonly container: docker.Container;
+
+  constructor(name: string, args: EmbeddedSupabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super('conversation-kit:docker:EmbeddedSupabase', name, {}, opts);
+    const { namespace, profile } = args.stack;
+    const storage = new docker.Volume(
+      `${name}-storage`,
+      { name: `${namespace}-supabase-storage`, labels: labels(namespace, 'supabase') },
+      { parent: this, protect: true },
+    );
+    const { container } = new HardenedContainer(
+      name,
+      {
+        stack: args.stack,
+        role: 'supabase',
+        aliases: ['supabase'],
+        image: args.image,
+        limits: profile.limits.supabase,
+        environment: {
+          HOST: '0.0.0.0',
+          PORT: '54321',
+          DATABASE_HOST: 'postgres',
+          DATABASE_PORT: '5432',
+          DATABASE_NAME: 'postgres',
+          DATABASE_USER: 'postgres',
+          DATABASE_PASSWORD_FILE: '/run/secrets/postgres-password',
+          JWT_SECRET_FILE: '/run/secrets/jwt-secret',
+          PUBLISHABLE_KEY_FILE: '/run/secrets/publishable-key',
+          SECRET_KEY_FILE: '/run/secrets/secret-key',
+          STORAGE_DIR: '/var/lib/storage',
+          SITE_URL: args.siteUrl,
+        },
+        secrets: {
+          'postgres-password': args.databasePassword,
+          'jwt-secret': args.keys.jwtSecret,
+          'publishable-key': args.keys.publishableKey,
+          'secret-key': args.keys.secretKey,
+        },
+        volumes: [{ volume: storage, path: '/var/lib/storage' }],
+        ports: [{ address: '127.0.0.1', port: 54_321, published: args.port }],
+        healthyWithin: 120,
+        stopWithin: 10,
+      },
+      { parent: this },
+    );
+    this.container = container;
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type * as docker from '@pulumi/docker';
+import * as pulumi from '@pulumi/pulumi';
+import type { ProjectConnection } from '../supabase/project.ts';
+import { HardenedContainer } from './hardened-container.ts';
+import type { KitImage } from './image.ts';
+import type { StackContext } from './stack-context.ts';
+
+export interface ServiceReleaseArgs {
+  readonly stack: StackContext;
+  readonly image: KitImage;
+  readonly supabase: ProjectConnection;
+  readonly redis: { readonly url: string; readonly password: pulumi.Input<string> };
+  readonly timeoutHours: number;
+  readonly logLevel: string;
+  /** Part of the release: new secrets make a new release. */
+  readonly secretsGeneration: number;
+}
+
+const port = 8079;
+
+/**
+ * One release of the conversation service. Its id is in its name, so a new release starts beside the old one, and the
+ * engine deletes the old one only when everything of the update has worked.
+ */
+export class ServiceRelease extends pulumi.ComponentResource {
+  readonly id: string;
+  /** `host:port` in the stack's network. */
+  readonly upstream: string;
+  readonly container: docker.Container;
+
+  constructor(name: string, args: ServiceReleaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    const environment = serviceEnvironment(args);
+    const id = releaseId({ image: args.image.reference, environment, secretsGeneration: args.secretsGeneration });
+    super('conversation-kit:docker:ServiceRelease', `${name}-${id}`, {}, opts);
+    const host = `service-${id}`;
+    const { container } = new HardenedContainer(
+      `${name}-${id}`,
+      {
+        stack: args.stack,
+        role: 'service',
+        containerName: host,
+        aliases: [host],
+        image: args.image,
+        limits: args.stack.profile.limits.service,
+        environment: { ...environment, RELEASE_ID: id },
+        secrets: {
+          'supabase-publishable-key': args.supabase.publishableKey,
+          'supabase-secret-key': args.supabase.secretKey,
+          'supabase-jwt-secret': args.supabase.jwtSecret,
+          'redis-password': args.redis.password,
+        },
+        healthyWithin: 90,
+        stopWithin: 30,
+      },
+      { parent: this },
+    );
+    this.id = id;
+    this.upstream = `${host}:${port}`;
+    this.container = container;
+    this.registerOutputs({ id, upstream: this.upstream });
+  }
+}
+
+/** The environment of the service, all but its release id. `service/config.ts` parses it. */
+export function serviceEnvironment(
+  args: Pick<ServiceReleaseArgs, 'supabase' | 'redis' | 'timeoutHours' | 'logLevel'>,
+): Record<string, string> {
+  return {
+    HOST: '0.0.0.0',
+    PORT: String(port),
+    LOG_LEVEL: args.logLevel,
+    CONVERSATION_STORAGE_BACKEND: 'dual',
+    CONVERSATION_TIMEOUT_HOURS: String(args.timeoutHours),
+    SUPABASE_URL: args.supabase.url,
+    SUPABASE_PUBLISHABLE_KEY_FILE: '/run/secrets/supabase-publishable-key',
+    SUPABASE_SECRET_KEY_FILE: '/run/secrets/supabase-secret-key',
+    SUPABASE_JWT_SECRET_FILE: '/run/secrets/supabase-jwt-secret',
+    REDIS_URL: args.redis.url,
+    REDIS_PASSWORD_FILE: '/run/secrets/redis-password',
+  };
+}
+
+/** Names a release by what it is made of: same content, same id, empty plan. Ten hexadecimal digits. */
+export function releaseId(parts: {
+  image: string;
+  environment: Readonly<Record<string, string>>;
+  secretsGeneration: number;
+}): string {
+  const environment = Object.entries(parts.environment).sort(([left], [right]) => (left < right ? -1 : 1));
+  const content = JSON.stringify([parts.image, environment, parts.secretsGeneration]);
+  return createHash('sha256').update(content).digest('hex').slice(0, 10);
+}

@@ -1,0 +1,84 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as docker from '@pulumi/docker';
+import * as pulumi from '@pulumi/pulumi';
+import { loadConfig } from './config.ts';
+import { Edge } from './docker/edge.ts';
+import { Redis } from './docker/redis.ts';
+import { RedisCommander } from './docker/redis-commander.ts';
+import { ServiceRelease } from './docker/service-release.ts';
+import { labels, type StackContext } from './docker/stack-context.ts';
+import { stackImages } from './docker/stack-images.ts';
+import { LiveRelease } from './kit/live-release.ts';
+import { Secret } from './kit/secret.ts';
+import { assertFits, profiles, type Role } from './profiles.ts';
+import { ConversationSchema } from './supabase/conversation-schema.ts';
+import { EmbeddedProject } from './supabase/embedded-project.ts';
+import { hostedProject } from './supabase/hosted-project.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const settings = loadConfig();
+const profile = profiles[settings.profile];
+const embedded = settings.supabase === 'embedded';
+const roles: Role[] = ['redis', 'service', 'caddy'];
+if (embedded) roles.push('postgres', 'supabase');
+if (settings.redisCommander) roles.push('redis-commander');
+assertFits(settings.profile, profile, roles);
+
+const engine = new docker.Provider('engine', settings.dockerHost ? { host: settings.dockerHost } : {});
+const onBox = { providers: { docker: engine } };
+const images = stackImages(root, settings.images, onBox);
+const network = new docker.Network(
+  'network',
+  { name: settings.namespace, labels: labels(settings.namespace, 'network') },
+  { provider: engine },
+);
+const stack: StackContext = { namespace: settings.namespace, profile, network };
+
+const edge = new Edge('caddy', { ...settings, stack, image: images.caddy() }, onBox);
+const project = embedded
+  ? new EmbeddedProject('project', { ...settings, stack, images, siteUrl: edge.url }, onBox)
+  : hostedProject(pulumi.getStack(), settings);
+const schema = new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
+
+const redisPassword = new Secret('redis-password', { bytes: 32, generation: settings.secretsGeneration }).value;
+const redis = new Redis('redis', { stack, image: images.redis(), password: redisPassword }, onBox);
+const release = new ServiceRelease(
+  'service',
+  {
+    stack,
+    image: images.service(),
+    supabase: project.connection,
+    redis: { url: redis.url, password: redisPassword },
+    timeoutHours: settings.conversationTimeoutHours,
+    logLevel: settings.logLevel,
+    secretsGeneration: settings.secretsGeneration,
+  },
+  { ...onBox, dependsOn: [redis, schema] },
+);
+const live = new LiveRelease(
+  'live-release',
+  { edge: edge.container.name, upstream: release.upstream, dockerHost: settings.dockerHost },
+  { dependsOn: [release, edge] },
+);
+const commander = settings.redisCommander
+  ? new RedisCommander(
+      'redis-commander',
+      { stack, image: images.redisCommander(), redisPassword, port: settings.redisCommanderPort },
+      { ...onBox, dependsOn: redis },
+    )
+  : undefined;
+
+// What scripts/stack.ts reads.
+export const url = edge.url;
+export const releaseId = live.id.apply(() => release.id);
+export const namespace = settings.namespace;
+export const siteAddress = settings.siteAddress;
+export const bindAddress = settings.bindAddress;
+export const certificates = settings.acmeEmail === undefined ? 'own' : 'acme';
+export const schemaHead = schema.head;
+export { embedded };
+export const supabaseUrl = project.administration.url;
+export const supabasePublishableKey = project.connection.publishableKey;
+export const supabaseSecretKey = project.connection.secretKey;
+export const redisCommanderUrl = commander?.url;

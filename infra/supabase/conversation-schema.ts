@@ -1,0 +1,43 @@
+import * as pulumi from '@pulumi/pulumi';
+import * as supabase from '@pulumi/supabase';
+import type { ProjectAdministration } from './project.ts';
+
+export interface ConversationSchemaArgs {
+  readonly project: ProjectAdministration;
+  /** Folder of the migrations, from the project's root. */
+  readonly migrations: string;
+}
+
+const buckets = {
+  'user-files': { fileSizeLimit: '50MB', allowedMimeTypes: ['text/*', 'application/pdf', 'image/*'] },
+  'generated-files': { fileSizeLimit: '10MB', allowedMimeTypes: ['text/*', 'application/json'] },
+  'mcp-files': { fileSizeLimit: '50MB' },
+} as const;
+
+/** What the kit puts into a Supabase project: tables, policies and functions by migration, and the private buckets. */
+export class ConversationSchema extends pulumi.ComponentResource {
+  /** Version of the newest applied migration. */
+  readonly head: pulumi.Output<string>;
+
+  constructor(name: string, args: ConversationSchemaArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super('conversation-kit:supabase:ConversationSchema', name, {}, opts);
+    const { url, secretKey, databaseUrl, ready } = args.project;
+    const provider = new supabase.Provider(
+      name,
+      { url, secretKey, databaseUrl },
+      { parent: this, dependsOn: [...ready] },
+    );
+    const own = { parent: this, provider };
+
+    const migrations = new supabase.Migrations(`${name}-migrations`, { directory: args.migrations }, own);
+    for (const [bucket, limits] of Object.entries(buckets)) {
+      new supabase.Bucket(
+        bucket,
+        { name: bucket, public: false, ...limits },
+        { ...own, dependsOn: migrations, protect: true },
+      );
+    }
+    this.head = migrations.head;
+    this.registerOutputs({ head: this.head });
+  }
+}

@@ -1,0 +1,30 @@
+import type * as pulumi from '@pulumi/pulumi';
+
+/** The keys of a Supabase project: for clients, for servers, and what signs the users' tokens (HS256). */
+export interface ProjectKeys {
+  readonly publishableKey: pulumi.Input<string>;
+  readonly secretKey: pulumi.Input<string>;
+  readonly jwtSecret: pulumi.Input<string>;
+}
+
+/** How the service reaches a project. */
+export interface ProjectConnection extends ProjectKeys {
+  /** API address as the service's container sees it. */
+  readonly url: string;
+}
+
+/** How this program reaches it, to give it a schema and buckets. */
+export interface ProjectAdministration {
+  /** API address as this machine sees it. */
+  readonly url: string;
+  readonly secretKey: pulumi.Input<string>;
+  readonly databaseUrl: pulumi.Input<string>;
+  /** What has to be there before. */
+  readonly ready: readonly pulumi.Resource[];
+}
+
+/** A Supabase project, hosted or embedded: the rest of the program does not know which. */
+export interface SupabaseProject {
+  readonly connection: ProjectConnection;
+  readonly administration: ProjectAdministration;
+}

@@ -1,0 +1,54 @@
+import { $ } from 'zx';
+import { commandArguments, exitCode } from './arguments.ts';
+import { announce, fail } from './report.ts';
+import { stackExists } from './stack.ts';
+
+const usage = `npm run down -- [options]
+
+Removes what "npm run up" made. Data stays, and so do the passwords it was made with: the next "up" finds both.
+
+  --stack <name>  local (default), ryzen, optiplex, or one of your own
+  --volumes       remove the data too, and the stack with its history. There is no way back.
+  --help
+
+The images, the Docker engine and the tools in .kit stay. Exit: 0 removed, 1 failed, 2 misused.`;
+
+async function down(): Promise<void> {
+  const { stack, volumes } = commandArguments(usage, {
+    stack: { type: 'string', default: 'local' },
+    volumes: { type: 'boolean', default: false },
+  });
+  if (!(await stackExists(stack))) {
+    console.log(`There is no stack ${stack}: nothing to remove.`);
+    return;
+  }
+  if (volumes) await removeEverything(stack);
+  else await removeAllButData(stack);
+}
+
+async function removeAllButData(stack: string): Promise<void> {
+  announce(`Removing stack ${stack}, keeping its data`);
+  await destroy(stack, ['--exclude-protected']);
+  console.log(
+    'Removed. The data is kept in Docker volumes: "npm run up" goes on with it, "npm run down -- --volumes" removes it.',
+  );
+}
+
+async function removeEverything(stack: string): Promise<void> {
+  announce(`Removing stack ${stack} and its data`);
+  await $({ quiet: true })`pulumi state unprotect --all --yes -s ${stack}`;
+  await destroy(stack, []);
+  await $({ quiet: true })`pulumi stack rm --yes ${stack}`;
+  console.log(`Removed: stack ${stack}, its containers, its network and its data.`);
+}
+
+async function destroy(stack: string, flags: readonly string[]): Promise<void> {
+  const run = await $({
+    nothrow: true,
+    stdio: ['ignore', 2, 2],
+  })`pulumi destroy --yes --skip-preview --non-interactive ${flags} -s ${stack}`;
+  if (run.exitCode !== 0)
+    throw new Error(`Stack ${stack} was not removed to its end; what says why is above. Run the same command again.`);
+}
+
+await down().catch((error: unknown) => fail(error, exitCode.failed));

@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+
+export interface Reply {
+  readonly status: number;
+  /** Which tier answered, from the header `x-storage-tier`. */
+  readonly tier: string | undefined;
+  readonly body: unknown;
+}
+
+export interface ClientSettings {
+  readonly url: string;
+  /** Where the box listens: the name in `url` need not resolve here. */
+  readonly address: string;
+  /** Bearer token: the service's key. */
+  readonly key: string;
+  /** PEM file of the certificate authority, where Caddy has one of its own. */
+  readonly certificateAuthority: string | undefined;
+}
+
+const thread = z.object({
+  messages: z.array(z.object({ seq: z.number(), role: z.string(), content: z.unknown() })),
+});
+const health = z.object({ status: z.literal('healthy') });
+const created = z.object({ id: z.string() });
+
+/** Speaks to the service as a client would: over TLS, through Caddy. */
+export class Client {
+  readonly #settings: ClientSettings;
+  readonly #agent: Agent;
+
+  private constructor(settings: ClientSettings, authority: string | undefined) {
+    this.#settings = settings;
+    this.#agent = new Agent({
+      connectTimeout: 5000,
+      bodyTimeout: 15_000,
+      headersTimeout: 15_000,
+      connect: {
+        ...(authority ? { ca: authority } : {}),
+        lookup: (_name, options, found) =>
+          options.all ? found(null, [{ address: settings.address, family: 4 }]) : found(null, settings.address, 4),
+      },
+    });
+  }
+
+  static async open(settings: ClientSettings): Promise<Client> {
+    const file = settings.certificateAuthority;
+    return new Client(settings, file === undefined ? undefined : await readFile(file, 'utf8'));
+  }
+
+  async send(method: 'GET' | 'POST', path: string, body?: unknown, key = this.#settings.key): Promise<Reply> {
+    const reply = await request(new URL(path, this.#settings.url), {
+      method,
+      dispatcher: this.#agent,
+      headers: {
+        ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await reply.body.text();
+    const tier = reply.headers['x-storage-tier'];
+    return { status: reply.statusCode, tier: typeof tier === 'string' ? tier : undefined, body: parsed(text) };
+  }
+
+  async create(title: string): Promise<string> {
+    const reply = expectStatus(await this.send('POST', '/v1/conversations', { title }), 201);
+    return created.parse(reply.body).id;
+  }
+
+  async append(id: string, messages: readonly object[]): Promise<Reply> {
+    return this.send('POST', `/v1/conversations/${id}/messages`, { messages });
+  }
+
+  /** The messages of a conversation and the tier that they came from. */
+  async read(id: string): Promise<{ tier: string | undefined; messages: z.output<typeof thread>['messages'] }> {
+    const reply = expectStatus(await this.send('GET', `/v1/conversations/${id}`), 200);
+    return { tier: reply.tier, messages: thread.parse(reply.body).messages };
+  }
+
+  /** Waits until the service says that it and every tier below it are well. Throws with what it said last. */
+  async untilHealthy(seconds: number): Promise<void> {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+      const last = await this.#health();
+      if (last === 'healthy') return;
+      if (Date.now() > deadline) throw new Error(`the service was not healthy within ${seconds} s: ${last}`);
+      await delay(50);
+    }
+  }
+
+  async #health(): Promise<string> {
+    try {
+      const { status, body } = await this.send('GET', '/health');
+      return status === 200 && health.safeParse(body).success ? 'healthy' : `${status} ${JSON.stringify(body)}`;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#agent.close();
+  }
+}
+
+export function expectStatus(reply: Reply, status: number): Reply {
+  if (reply.status === status) return reply;
+  throw new Error(`the service answered ${reply.status} instead of ${status}: ${JSON.stringify(reply.body)}`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // what a proxy says in place of the service is not JSON, and is worth showing as it is
+  }
+}

@@ -1,0 +1,52 @@
+import { $ } from 'zx';
+
+/** What the smoke tests do to the containers of one stack, through the Docker command. */
+export interface Containers {
+  restart(role: string): Promise<void>;
+  /** Last lines of its log. */
+  log(role: string): Promise<string>;
+  /** Takes every cached thread out of Redis; what is not a cache there, such as the outbox, is never touched. */
+  dropHotCopies(): Promise<void>;
+  /** Copies a file out of a container. */
+  copy(role: string, path: string, to: string): Promise<void>;
+}
+
+const quiet = $({ quiet: true });
+
+// Cache keys are those with a time to live. In one script, so that nothing is written between the look and the unlink.
+const unlinkCache = `
+local cursor, gone = '0', 0
+repeat
+  local page = redis.call('SCAN', cursor, 'COUNT', 1000)
+  cursor = page[1]
+  for _, key in ipairs(page[2]) do
+    if redis.call('PTTL', key) >= 0 then gone = gone + redis.call('UNLINK', key) end
+  end
+until cursor == '0'
+return gone`;
+
+export function stackContainers(namespace: string): Containers {
+  const named = async (role: string) => {
+    const filters = [`label=conversation-kit.stack=${namespace}`, `label=conversation-kit.role=${role}`];
+    const found = await quiet`docker ps -a --format {{.Names}} ${filters.flatMap((filter) => ['--filter', filter])}`;
+    const [name] = found.lines();
+    if (!name) throw new Error(`there is no container for ${role} in ${namespace}; npm run up makes it`);
+    return name;
+  };
+  return {
+    restart: async (role) => {
+      await quiet`docker restart ${await named(role)}`;
+    },
+    log: async (role) => {
+      const { stdout, stderr } = await quiet`docker logs --tail 20 ${await named(role)}`;
+      return `${stdout}${stderr}`.trim();
+    },
+    dropHotCopies: async () => {
+      const read = 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) exec redis-cli --no-raw eval "$1" 0';
+      await quiet`docker exec ${await named('redis')} sh -c ${read} sh ${unlinkCache}`;
+    },
+    copy: async (role, path, to) => {
+      await quiet`docker cp ${await named(role)}:${path} ${to}`;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { $ } from 'zx';
+import { commandArguments, exitCode } from './arguments.ts';
+import { announce, duration, fail, table } from './report.ts';
+import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
+
+const usage = `npm run up -- [options]
+
+Deploys the stack and smoke-tests it. Run it again at any time: what is up to date stays as it is.
+
+  --stack <name>          local (default), ryzen, optiplex, or one of your own
+  --config <key>=<value>  set a configuration key first; may be given more than once (docs/configuration.md)
+  --no-smoke              leave the smoke tests out
+  --json                  print the result as JSON on standard output
+  --help
+
+Exit: 0 deployed and tested, 1 failed, 2 misused.`;
+
+async function up(): Promise<void> {
+  const options = commandArguments(usage, {
+    stack: { type: 'string', default: 'local' },
+    config: { type: 'string', multiple: true, default: [] },
+    smoke: { type: 'boolean', default: true },
+    'no-smoke': { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  });
+  const { stack, json } = options;
+  const started = performance.now();
+  await prepareStack(stack, options.config.map(assignment));
+
+  announce(`Deploying stack ${stack}`);
+  await pulumiUp(stack);
+  const outputs = await stackOutputs(stack);
+
+  if (!options['no-smoke']) {
+    announce('Smoke tests');
+    const smoke = await $({ nothrow: true, stdio: ['ignore', 2, 2] })`node scripts/smoke.ts --stack ${stack}`;
+    if (smoke.exitCode !== 0) process.exit(smoke.exitCode ?? exitCode.failed);
+  }
+  const took = performance.now() - started;
+  if (json) console.log(JSON.stringify({ stack, milliseconds: Math.round(took), ...places(stack, outputs) }));
+  else showPlaces(stack, outputs, took);
+}
+
+/** Creates the stack and its configuration where they are not there yet. */
+async function prepareStack(stack: string, assignments: readonly (readonly [string, string])[]): Promise<void> {
+  if (!(await stackExists(stack))) {
+    announce(`Creating stack ${stack}`);
+    await $({ quiet: true })`pulumi stack init ${stack} --no-select`;
+  }
+  const source = process.env.KIT_IMAGES;
+  if (stack === 'local' && source && (await configValue(stack, 'images')) === undefined) {
+    await setConfig(stack, 'images', source);
+  }
+  for (const [key, value] of assignments) await setConfig(stack, key, value);
+}
+
+function assignment(text: string): [key: string, value: string] {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key !== undefined && value !== undefined) return [key, value];
+  console.error(`--config ${text}: must be <key>=<value>\n\n${usage}`);
+  process.exit(exitCode.misused);
+}
+
+async function pulumiUp(stack: string): Promise<void> {
+  const update = await $({
+    nothrow: true,
+    stdio: ['ignore', 2, 2],
+  })`pulumi up --yes --skip-preview --suppress-outputs --non-interactive -s ${stack}`;
+  if (update.exitCode !== 0) {
+    throw new Error(
+      `Stack ${stack} was not updated; what says why is above. Nothing that was running has been taken away. ` +
+        'Mend it and run the same command again.',
+    );
+  }
+}
+
+function places(stack: string, outputs: StackOutputs) {
+  return {
+    service: outputs.url,
+    health: `${outputs.url}/health`,
+    supabase: outputs.supabaseUrl,
+    redisCommander: outputs.redisCommanderUrl,
+    release: outputs.releaseId,
+    schema: outputs.schemaHead,
+    keys: `npm run pulumi -- stack output --show-secrets -s ${stack}`,
+  };
+}
+
+function showPlaces(stack: string, outputs: StackOutputs, took: number): void {
+  const at = places(stack, outputs);
+  const rows = [
+    ['Service', at.service],
+    ['API', `${at.service}/openapi.json`],
+    ['Supabase', at.supabase],
+    ...(at.redisCommander ? [['Redis Commander', at.redisCommander]] : []),
+    ['Release', `${at.release}, schema ${at.schema}`],
+    ['Keys', at.keys],
+    ['Take it down', 'npm run down'],
+  ];
+  console.log(`\nStack ${stack} is up (${duration(took)}).\n${table([], rows)}`);
+}
+
+await up().catch((error: unknown) => fail(error, exitCode.failed));
