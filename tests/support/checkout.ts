@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { $ } from 'zx';
+import { freePort } from './containers.ts';
+
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** Both streams, as a person would see them. */
+  readonly output: string;
+}
+
+/** A copy of this checkout in a folder of its own, as a newcomer has it after cloning: nothing installed, nothing set up. */
+export interface Checkout {
+  readonly directory: string;
+  /** Names and ports of its own, so that it runs beside any other stack of the machine. */
+  readonly config: Readonly<Record<'namespace' | PortKey, string>>;
+  /** Runs `npm run <script> -- <args>` in it, without the kit's own variables of this process. */
+  npm(script: string, ...args: string[]): Promise<CommandResult>;
+  /** Removes the folder. What still runs of its stack is removed before, by label. */
+  remove(): Promise<void>;
+}
+
+type PortKey = 'httpPort' | 'httpsPort' | 'supabasePort' | 'postgresPort' | 'redisCommanderPort';
+const portKeys: PortKey[] = ['httpPort', 'httpsPort', 'supabasePort', 'postgresPort', 'redisCommanderPort'];
+
+const quiet = $({ quiet: true });
+
+export async function freshCheckout(): Promise<Checkout> {
+  const directory = await mkdtemp(join(tmpdir(), 'conversation-kit-e2e-'));
+  const listed = await quiet`git ls-files --cached --others --exclude-standard -z`;
+  for (const file of listed.stdout.split('\0').filter((name) => name !== '')) {
+    await mkdir(dirname(join(directory, file)), { recursive: true });
+    await cp(file, join(directory, file), { verbatimSymlinks: true });
+  }
+  const namespace = `ck-e2e-${randomBytes(4).toString('hex')}`;
+  const ports = new Map<PortKey, string>();
+  for (const key of portKeys) ports.set(key, String(await freePort()));
+  const config = { namespace, ...(Object.fromEntries(ports) as Record<PortKey, string>) };
+  return {
+    directory,
+    config,
+    npm: (script, ...args) => npm(directory, script, args),
+    remove: async () => {
+      await removeLeftovers(namespace);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function npm(directory: string, script: string, args: readonly string[]): Promise<CommandResult> {
+  const run = await $({
+    cwd: directory,
+    env: newcomerEnvironment(),
+    quiet: true,
+    nothrow: true,
+  })`npm run --silent ${script} -- ${args}`;
+  return { exitCode: run.exitCode ?? 1, stdout: run.stdout, output: run.stdall };
+}
+
+/** This process's environment without what the set-up of the outer checkout has put into it. */
+function newcomerEnvironment(): NodeJS.ProcessEnv {
+  const path = (process.env.PATH ?? '')
+    .split(':')
+    .filter((entry) => !entry.includes('/.kit/') && !entry.includes('node_modules/.bin'));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(PULUMI_|KIT_|npm_|INIT_CWD$|NODE_|VITEST)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), PATH: path.join(':') };
+}
+
+/** Containers, volumes and networks that carry the stack's label. */
+export async function dockerObjects(
+  namespace: string,
+): Promise<{ containers: string[]; volumes: string[]; networks: string[] }> {
+  const filter = `label=conversation-kit.stack=${namespace}`;
+  const [containers, volumes, networks] = await Promise.all([
+    quiet`docker ps -aq --filter ${filter}`,
+    quiet`docker volume ls -q --filter ${filter}`,
+    quiet`docker network ls -q --filter ${filter}`,
+  ]);
+  const lines = ({ stdout }: { stdout: string }) => stdout.split('\n').filter((line) => line !== '');
+  return { containers: lines(containers), volumes: lines(volumes), networks: lines(networks) };
+}
+
+async function removeLeftovers(namespace: string): Promise<void> {
+  const { containers, volumes, networks } = await dockerObjects(namespace);
+  if (containers.length > 0) await quiet`docker rm -f ${containers}`;
+  if (volumes.length > 0) await quiet`docker volume rm ${volumes}`;
+  if (networks.length > 0) await quiet`docker network rm ${networks}`;
+}
