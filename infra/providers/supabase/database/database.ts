@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import postgres from 'postgres';
+import { type DatabaseAddress, placeOf, tlsOf } from './database-url.ts';
+
+/** One connection to PostgreSQL. Everything runs on it in turn; when it breaks, it is not made again behind one's back. */
+export interface Database {
+  /** `host:port/database`, to be shown. */
+  readonly place: string;
+  /** Runs one statement as it is written. */
+  run(statement: string): Promise<void>;
+  /** Runs a query with values for `$1`, `$2`, …; rows are for the caller to parse. */
+  query(text: string, values?: readonly (string | null)[]): Promise<readonly unknown[]>;
+  /** What PostgreSQL does not have committed by now is undone. */
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** Cancels what runs on the connection. */
+  readonly signal: AbortSignal;
+  /** Seconds for the network and the log-in. */
+  readonly connectTimeout: number;
+  /** Seconds to wait for a server that answers that it is starting up. */
+  readonly startupTimeout: number;
+  progress(message: string): void;
+  onNotice?(message: string): void;
+}
+
+/** The server can't be reached or does not let us in. The message says where and why. */
+export class DatabaseUnreachableError extends Error {
+  override readonly name = 'DatabaseUnreachableError';
+}
+
+/** The person cancelled the update while something ran on the connection. */
+export class DatabaseCancelledError extends Error {
+  override readonly name = 'DatabaseCancelledError';
+}
+
+/** Logs in. Throws {@link DatabaseUnreachableError}. */
+export async function connect(address: DatabaseAddress, options: ConnectOptions): Promise<Database> {
+  const place = placeOf(address);
+  const deadline = Date.now() + options.startupTimeout * 1000;
+  for (let waiting = false; ; waiting = true) {
+    const database = open(address, options);
+    try {
+      await database.query('select 1');
+      return database;
+    } catch (error) {
+      await database.close();
+      options.signal.throwIfAborted();
+      if (codeOf(error) !== startingUp || Date.now() > deadline) throw unreachable(place, error);
+      if (!waiting)
+        options.progress(`the database at ${place} is starting up: waiting up to ${options.startupTimeout} s`);
+      // PostgreSQL has no event for "I am up".
+      await delay(250, undefined, { signal: options.signal });
+    }
+  }
+}
+
+/** SQLSTATE, or the code of a system or connection error. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+const startingUp = '57P03';
+
+function open(address: DatabaseAddress, options: ConnectOptions): Database {
+  const sql = postgres({
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: address.user,
+    password: address.password,
+    ssl: tlsOf(address),
+    max: 1,
+    max_lifetime: null, // a connection that is replaced loses the lock that it holds
+    connect_timeout: options.connectTimeout,
+    prepare: false,
+    fetch_types: false,
+    connection: { application_name: 'pulumi-resource-supabase' },
+    onnotice: ({ severity, message }) => options.onNotice?.(`${severity?.toLowerCase() ?? 'notice'}: ${message ?? ''}`),
+  });
+  let running: postgres.PendingQuery<postgres.Row[]> | undefined;
+  const cancel = () => running?.cancel();
+  options.signal.addEventListener('abort', cancel);
+  const execute = async (text: string, values?: (string | null)[]): Promise<readonly unknown[]> => {
+    options.signal.throwIfAborted();
+    try {
+      running = sql.unsafe(text, values);
+      return await running;
+    } catch (error) {
+      if (!options.signal.aborted) throw error;
+      throw new DatabaseCancelledError('cancelled', { cause: error });
+    } finally {
+      running = undefined;
+    }
+  };
+  return {
+    place: placeOf(address),
+    run: async (statement) => {
+      await execute(statement);
+    },
+    query: (text, values = []) => execute(text, [...values]),
+    close: async () => {
+      options.signal.removeEventListener('abort', cancel);
+      await sql.end({ timeout: 0 });
+    },
+  };
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (is the database running?)',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'the name of the host could not be looked up',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ECONNRESET: 'the connection was cut',
+  CONNECTION_CLOSED: 'the connection was closed during the log-in',
+  CONNECT_TIMEOUT: 'no answer in time',
+  '28P01': 'the password is wrong',
+  '28000': 'the server refuses this user from here',
+  '3D000': 'there is no such database',
+  '53300': 'the server has no free connection',
+  [startingUp]: 'the server is starting up, or shutting down',
+};
+
+function unreachable(place: string, cause: unknown): DatabaseUnreachableError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasons[codeOf(cause) ?? ''];
+  return new DatabaseUnreachableError(
+    `the database at ${place} can't be reached: ${reason ? `${reason} (${detail})` : detail}`,
+    { cause },
+  );
+}
