@@ -1,0 +1,126 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { baseImage } from './steps/base-image.mjs';
+import { dockerEngine } from './steps/docker-engine.mjs';
+import { dockerPlugin } from './steps/docker-plugin.mjs';
+import { imageSource } from './steps/image-source.mjs';
+import { node } from './steps/node.mjs';
+import { npmPackages } from './steps/npm-packages.mjs';
+import { pulumiCli } from './steps/pulumi-cli.mjs';
+import { state } from './steps/state.mjs';
+
+/** @import { Step } from './step-runner.mjs' */
+
+/**
+ * @typedef {object} Command
+ * @property {string} summary  one line of `--help`
+ * @property {(args: readonly string[], root: string) => readonly Step[]} needs  what has to be in place, in order
+ * @property {readonly ['script', string] | readonly ['pulumi'] | readonly ['shell line'] | readonly ['nothing']} runs
+ */
+
+const typescript = [node, npmPackages];
+const pulumi = [node, npmPackages, pulumiCli, dockerPlugin, state];
+const local = [...pulumi, dockerEngine, imageSource];
+
+/** @type {Readonly<Record<string, Command>>} */
+export const commands = {
+  up: {
+    summary: 'deploy the stack, smoke-test it, say where things are',
+    needs: (args, root) => onStack(args, root, [...local, baseImage({ for: 'stack' })]),
+    runs: ['script', 'up.ts'],
+  },
+  down: {
+    summary: 'take the stack down; its data stays (-- --volumes: that, too)',
+    needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
+    runs: ['script', 'down.ts'],
+  },
+  smoke: {
+    summary: 'restart each container of the stack, read a conversation back from each tier',
+    needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
+    runs: ['script', 'smoke.ts'],
+  },
+  test: {
+    summary: 'check the code and run every test (-- arguments for vitest)',
+    needs: (args) => (onlyUnitTests(args) ? typescript : [...local, baseImage({ for: 'tests' })]),
+    runs: ['script', 'test.ts'],
+  },
+  check: {
+    summary: 'check the code: types, style, import boundaries, dead code',
+    needs: () => typescript,
+    runs: ['script', 'check.ts'],
+  },
+  pulumi: {
+    summary: 'any Pulumi command, with the kit’s own engine, home and state (-- up -s local)',
+    needs: () => pulumi,
+    runs: ['pulumi'],
+  },
+  env: {
+    summary: 'one line that gives a shell the same: eval "$(npm run -s env)" (fish: npm run -s env -- --fish | source)',
+    needs: () => pulumi,
+    runs: ['shell line'],
+  },
+  setup: {
+    summary: 'only put in place what the other commands need',
+    needs: () => [...local, baseImage({ for: 'tests' })],
+    runs: ['nothing'],
+  },
+};
+
+export const usage = `npm run <command> [-- arguments]
+
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`)
+  .join('\n')}
+
+Each command first puts in place what it needs, in the folder .kit of the project, and skips what is there. It says so
+before it installs a system package. Logs are in .kit/logs. \`npm run <command> -- --help\` tells more.
+
+  KIT_IMAGES=registry|local   pull public images, or build them here from Debian packages (default: what works)
+  PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE, DOCKER_HOST   are respected`;
+
+/**
+ * What a command on a stack needs: only \`local\` runs images that are made here, and an engine on another box is not
+ * ours to set up.
+ *
+ * @param {readonly string[]} args
+ * @param {string} root
+ * @param {readonly Step[]} steps
+ * @returns {readonly Step[]}
+ */
+function onStack(args, root, steps) {
+  if (asksForHelp(args)) return typescript;
+  const stack = optionValue(args, '--stack') ?? 'local';
+  const file = join(root, `Pulumi.${stack}.yaml`);
+  const config = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const isElsewhere = /^\s*conversation-kit:dockerHost:\s*["']?(ssh|tcp):/m.test(config);
+  const needless = [
+    ...(stack === 'local' ? [] : ['Image source', 'Base image']),
+    ...(isElsewhere ? ['Docker engine'] : []),
+  ];
+  return steps.filter(({ name }) => !needless.includes(name));
+}
+
+/**
+ * Whether only tests without I/O are asked for: they need no server.
+ *
+ * @param {readonly string[]} args
+ */
+export function onlyUnitTests(args) {
+  return optionValue(args, '--project') === 'unit' && args.filter((arg) => arg.startsWith('--project')).length === 1;
+}
+
+/** @param {readonly string[]} args */
+export function asksForHelp(args) {
+  return args.includes('--help') || args.includes('-h');
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function optionValue(args, name) {
+  const index = args.findIndex((arg) => arg === name || arg.startsWith(`${name}=`));
+  const arg = args[index];
+  return arg?.includes('=') ? arg.slice(name.length + 1) : arg && args[index + 1];
+}
