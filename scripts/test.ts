@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { exitCode } from './arguments.ts';
-import { announce, duration, fail } from './report.ts';
+import { announce, duration } from './report.ts';
 import { runChecks } from './test/checks.ts';
 import { type TestReport, testReport, timePerKind, verdict } from './test/tally.ts';
 
@@ -60,6 +60,7 @@ function showTimes(report: TestReport): void {
 }
 
 await test(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
   console.log('0 passed, 1 failed');
-  fail(error, exitCode.failed);
+  process.exitCode = exitCode.failed;
 });
