@@ -3,9 +3,10 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Interrupted } from './setup-error.mjs';
 
-const tailLines = 20;
+const tailLines = 15;
+const errorLines = 5;
 
-/** A tool that did not do what it was asked to; `tail` is the end of what it printed. */
+/** A tool that did not do what it was asked to; `tail` is what it printed last, after its first errors. */
 export class ToolError extends Error {
   /** @override */
   name = 'ToolError';
@@ -41,13 +42,12 @@ export class ToolError extends Error {
  * @param {ToolOptions} options
  * @returns {Promise<void>}
  */
-export function runTool(command, args, { log, signal, env, cwd, onLine, timeout, grace = 5000 }) {
+export function runTool(command, args, { log, signal, env, cwd, onLine, timeout, grace = 3000 }) {
   signal.throwIfAborted();
   const title = [command, ...args].join(' ');
   const file = openSync(log, 'a');
   writeSync(file, `$ ${title}\n`);
-  /** @type {string[]} */
-  const tail = [];
+  const said = new LastWords();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     /** @type {unknown} */
@@ -70,7 +70,7 @@ export function runTool(command, args, { log, signal, env, cwd, onLine, timeout,
      * @param {string} what
      * @param {unknown} [cause]
      */
-    const failure = (what, cause) => new ToolError(`${title} ${what}`, { tail, log, cause });
+    const failure = (what, cause) => new ToolError(`${title} ${what}`, { tail: said.lines(), log, cause });
     const settle = () => {
       signal.removeEventListener('abort', onAbort);
       for (const timer of timers) clearTimeout(timer);
@@ -79,8 +79,7 @@ export function runTool(command, args, { log, signal, env, cwd, onLine, timeout,
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => writeSync(file, chunk));
       eachLine(stream, (line) => {
-        tail.push(line);
-        if (tail.length > tailLines) tail.shift();
+        said.add(line);
         onLine?.(line);
       });
     }
@@ -175,6 +174,26 @@ export function interruption() {
  */
 export function exitCodeOf(signal) {
   return 128 + (constants.signals[signal] ?? 0);
+}
+
+/** The end of what a tool prints, and its first errors: some print pages of advice after them. */
+export class LastWords {
+  /** @type {string[]} */
+  #errors = [];
+  /** @type {string[]} */
+  #tail = [];
+
+  /** @param {string} line */
+  add(line) {
+    this.#tail.push(line);
+    if (this.#tail.length <= tailLines) return;
+    const dropped = this.#tail.shift() ?? '';
+    if (this.#errors.length < errorLines && /\berror\b.*\w/i.test(dropped)) this.#errors.push(dropped);
+  }
+
+  lines() {
+    return this.#errors.length > 0 ? [...this.#errors, '…', ...this.#tail] : [...this.#tail];
+  }
 }
 
 /**

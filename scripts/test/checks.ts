@@ -1,11 +1,13 @@
-import { $ } from 'zx';
+import { type ProcessOutput, $ as shell } from 'zx';
 import { duration } from '../report.ts';
 
+const $ = shell({ quiet: true, nothrow: true, preferLocal: true, stdio: ['ignore', 'pipe', 'pipe'] });
+
 const checks = [
-  { name: 'types', command: ['tsc', '-p', '.'] },
-  { name: 'style and import boundaries', command: ['biome', 'ci', '.'] },
-  { name: 'dead code', command: ['knip'] },
-] as const;
+  { name: 'types', run: () => $`tsc -p .` },
+  { name: 'style and import boundaries', run: () => $`biome ci --colors=off .` },
+  { name: 'dead code', run: () => $`knip` },
+] as const satisfies { name: string; run(): Promise<ProcessOutput> }[];
 
 export interface CheckOutcome {
   readonly name: string;
@@ -15,19 +17,13 @@ export interface CheckOutcome {
 /** Runs all checks at once; shows each with its time, and what it found where it found something. */
 export async function runChecks(): Promise<CheckOutcome[]> {
   return Promise.all(
-    checks.map(async ({ name, command }) => {
+    checks.map(async (check) => {
       const started = performance.now();
-      const run = await $({
-        quiet: true,
-        nothrow: true,
-        preferLocal: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })`${command}`;
-      const passed = run.exitCode === 0;
-      const took = duration(performance.now() - started);
-      console.error(`  ${passed ? '✓' : '✗'} ${name}: ${command.join(' ')} (${took})`);
-      if (!passed) console.error(run.stdall.trimEnd());
-      return { name, passed };
+      const { exitCode, stdall } = await check.run();
+      const passed = exitCode === 0;
+      console.error(`  ${passed ? '✓' : '✗'} ${check.name} (${duration(performance.now() - started)})`);
+      if (!passed) console.error(stdall.trimEnd());
+      return { name: check.name, passed };
     }),
   );
 }

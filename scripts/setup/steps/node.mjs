@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { askTool } from '../child-process.mjs';
 import { contentKey } from '../content-key.mjs';
 import { isInside, linkedTool, linkTool } from '../kit.mjs';
-import { npmCommand } from '../npm.mjs';
+import { npmCleanInstall } from '../npm.mjs';
 import { removeOthers } from '../removal.mjs';
 import { SetupError } from '../setup-error.mjs';
 import { isAtLeast } from '../version.mjs';
@@ -49,7 +49,7 @@ export const node = {
       for (const file of ['package.json', 'package-lock.json']) {
         copyFileSync(join(kit.root, 'toolchain', 'node', file), join(project, file));
       }
-      const { command, args, env } = npmCommand(kit, ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+      const { command, args, env } = npmCleanInstall(kit);
       await job.tool(command, args, { cwd: project, env });
       const unpacked = join(project, 'node_modules', `node-linux-${process.arch}`, 'bin');
       if (!existsSync(unpacked)) {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { npmCommand } from '../npm.mjs';
+import { npmCleanInstall } from '../npm.mjs';
 
 /** @import { Step } from '../step-runner.mjs' */
 
@@ -46,7 +46,7 @@ export const npmPackages = {
   },
 
   async run(kit, job) {
-    const { command, args, env } = npmCommand(kit, ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+    const { command, args, env } = npmCleanInstall(kit);
     await job.tool(command, args, { env });
   },
 };

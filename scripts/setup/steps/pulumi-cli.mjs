@@ -14,7 +14,7 @@ import { askTool, ToolError } from '../child-process.mjs';
 import { contentKey } from '../content-key.mjs';
 import { findGo, goEnvironment } from '../go.mjs';
 import { isInside, linkedTool, linkTool, ownTools } from '../kit.mjs';
-import { npmCommand } from '../npm.mjs';
+import { npmCleanInstall } from '../npm.mjs';
 import { pulumiReleasesAnswer } from '../pulumi-releases.mjs';
 import { removeOthers } from '../removal.mjs';
 import { SetupError } from '../setup-error.mjs';
@@ -113,7 +113,7 @@ async function release(kit, job) {
     copyFileSync(join(kit.root, 'toolchain', 'pulumi-release', file), join(project, file));
   }
   try {
-    const { command, args, env } = npmCommand(kit, ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+    const { command, args, env } = npmCleanInstall(kit);
     await job.tool(command, args, { cwd: project, env });
     const download = { ...kit.env, PULUMI_HOME: project, NODE_USE_ENV_PROXY: '1', PULUMI_SKIP_UPDATE_CHECK: 'true' };
     const program = join(project, 'node_modules', 'pulumi', 'run.js');
