@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { applyFile } from './apply.ts';
-import { type Ledger, prepareLedger, readLedger, recordHash } from './ledger.ts';
+import { type Ledger, type LedgerEntry, prepareLedger, readLedger, recordHash } from './ledger.ts';
 import { formatProblem, type MigrationFile } from './migration-file.ts';
 import { planMigrations } from './plan.ts';
 
@@ -18,10 +18,20 @@ export class MigrationConflictError extends Error {
   override readonly name = 'MigrationConflictError';
 }
 
+/** A file could not be applied. The message is that of the cause; `entries` is the ledger without that file. */
+export class MigrationRunError extends Error {
+  override readonly name = 'MigrationRunError';
+  readonly entries: readonly Pick<LedgerEntry, 'version' | 'name'>[];
+  constructor(entries: MigrationRunError['entries'], cause: Error) {
+    super(cause.message, { cause });
+    this.entries = entries;
+  }
+}
+
 /**
  * Brings the database to the state of the files: in order, each in a transaction with its row in the ledger, one run at
  * a time. Returns the ledger as it is then. What was applied before an error stays applied, and the next run goes on
- * from there.
+ * from there. Throws {@link MigrationConflictError}, {@link MigrationRunError}.
  */
 export async function runMigrations(
   database: Database,
@@ -41,11 +51,16 @@ export async function runMigrations(
   for (const file of plan.unrecorded) await recordHash(database, file);
   for (const [index, file] of plan.pending.entries()) {
     report.progress(`running ${file.fileName} (${index + 1} of ${plan.pending.length})`);
-    await applyFile(database, file, {
-      wasInterrupted: ledger.unfinished.includes(file.version),
-      appliedBefore: index,
-      progress: report.progress,
-    });
+    try {
+      await applyFile(database, file, {
+        wasInterrupted: ledger.unfinished.includes(file.version),
+        appliedBefore: index,
+        progress: (line) => report.progress(line),
+      });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      throw new MigrationRunError([...ledger.entries, ...plan.pending.slice(0, index)], error);
+    }
   }
   return readLedger(database);
 }
