@@ -1,0 +1,153 @@
+import provider from '@pulumi/pulumi/proto/provider_pb.js';
+import empties from 'google-protobuf/google/protobuf/empty_pb.js';
+import { differences } from './difference.ts';
+import { propertyOf } from './property-path.ts';
+import {
+  containsUnknown,
+  type DecodedProperties,
+  decodeProperties,
+  encodeProperties,
+  secretsOfOutputs,
+} from './property-values.ts';
+import type { AnyResourceDefinition, CheckFailure, PropertyDiff, ResourceContext } from './resource.ts';
+import { validate } from './validation.ts';
+
+/** The operations on one type of resource: requests of Pulumi's protocol in, answers out. */
+export class ResourceOperations<Config> {
+  readonly definition: AnyResourceDefinition<Config>;
+
+  constructor(definition: AnyResourceDefinition<Config>) {
+    this.definition = definition;
+  }
+
+  async check(request: provider.CheckRequest, context: ResourceContext<Config>): Promise<provider.CheckResponse> {
+    const { definition } = this;
+    const given = decodeProperties(request.getNews());
+    const stored = request.hasOlds() ? decodeProperties(request.getOlds()).bookkeeping : undefined;
+    const complete = definition.defaults?.(given.values, stored, context) ?? given.values;
+    const { values, failures: shapeFailures } = validate(definition.inputs, complete);
+    const failures = [...shapeFailures];
+    if (failures.length === 0 && !containsUnknown(values))
+      failures.push(...((await definition.check?.(values, context)) ?? []));
+    const recorded = definition.recorded?.(values, given.values, stored) ?? values;
+    const response = new provider.CheckResponse();
+    response.setInputs(encodeProperties(recorded, given.secrets));
+    response.setFailuresList(failures.map(checkFailure));
+    return response;
+  }
+
+  async diff(request: provider.DiffRequest, context: ResourceContext<Config>): Promise<provider.DiffResponse> {
+    const { definition } = this;
+    const news = decodeProperties(request.getNews());
+    const old = storedResource(request.getOldInputs(), request.getOlds());
+    const found =
+      definition.diff && !news.hasUnknowns
+        ? await definition.diff(old, news.values, context)
+        : differences(old.inputs, news.values, definition.replaceOnChanges);
+    const replacing = found.filter(({ replace }) => replace);
+    const response = new provider.DiffResponse();
+    response.setChanges(
+      found.length > 0 ? provider.DiffResponse.DiffChanges.DIFF_SOME : provider.DiffResponse.DiffChanges.DIFF_NONE,
+    );
+    response.setDiffsList(properties(found));
+    response.setReplacesList(properties(replacing));
+    response.setStablesList([...(definition.stableOutputs ?? [])]);
+    response.setDeletebeforereplace(replacing.length > 0 && definition.deleteBeforeReplace === true);
+    response.setHasdetaileddiff(true);
+    for (const difference of found) response.getDetaileddiffMap().set(difference.path, propertyDiff(difference));
+    return response;
+  }
+
+  async create(request: provider.CreateRequest, context: ResourceContext<Config>): Promise<provider.CreateResponse> {
+    const inputs = decodeProperties(request.getProperties());
+    const response = new provider.CreateResponse();
+    if (context.preview && (inputs.hasUnknowns || !this.definition.runsAtPreview)) {
+      response.setProperties(this.encodeOutputs(inputs.values, inputs));
+      return response;
+    }
+    const { id, outputs } = await this.definition.create(inputs.values, context);
+    response.setId(context.preview ? '' : id);
+    response.setProperties(this.encodeOutputs(outputs, inputs));
+    return response;
+  }
+
+  async read(request: provider.ReadRequest, context: ResourceContext<Config>): Promise<provider.ReadResponse> {
+    const storedInputs = decodeProperties(request.getInputs());
+    const storedOutputs = decodeProperties(request.getProperties());
+    const isImport = isEmpty(storedInputs) && isEmpty(storedOutputs);
+    const found = await this.definition.read(
+      request.getId(),
+      {
+        inputs: isImport ? undefined : storedInputs.values,
+        outputs: isImport ? undefined : storedOutputs.bookkeeping,
+      },
+      context,
+    );
+    const response = new provider.ReadResponse(); // no id: the resource is gone
+    if (!found) return response;
+    const inputs =
+      this.definition.recorded?.({ ...found.inputs }, { ...found.inputs }, storedInputs.bookkeeping) ?? found.inputs;
+    response.setId(found.id);
+    response.setInputs(encodeProperties(inputs, storedInputs.secrets));
+    response.setProperties(this.encodeOutputs(found.outputs, storedInputs, storedOutputs));
+    return response;
+  }
+
+  async update(request: provider.UpdateRequest, context: ResourceContext<Config>): Promise<provider.UpdateResponse> {
+    const { definition } = this;
+    const news = decodeProperties(request.getNews());
+    const old = storedResource(request.getOldInputs(), request.getOlds());
+    const response = new provider.UpdateResponse();
+    if (context.preview && (news.hasUnknowns || !definition.runsAtPreview)) {
+      const stable = Object.entries(old.outputs).filter(([name]) => definition.stableOutputs?.includes(name));
+      response.setProperties(this.encodeOutputs({ ...Object.fromEntries(stable), ...news.values }, news));
+      return response;
+    }
+    if (!definition.update)
+      throw new Error(`${definition.token} can't be changed in place: remove it from the program, or replace it with
+"pulumi up --target-replace ${context.urn}"`);
+    const outputs = await definition.update(request.getId(), old, news.values, context);
+    response.setProperties(this.encodeOutputs(outputs, news));
+    return response;
+  }
+
+  async delete(request: provider.DeleteRequest, context: ResourceContext<Config>): Promise<empties.Empty> {
+    await this.definition.delete(request.getId(), decodeProperties(request.getProperties()).bookkeeping, context);
+    return new empties.Empty();
+  }
+
+  /** What came from secret inputs is secret again, and so is what the definition says. */
+  encodeOutputs(outputs: object, inputs: DecodedProperties, stored?: DecodedProperties) {
+    const secrets = [...inputs.secrets, ...(stored?.secrets ?? [])];
+    return encodeProperties(outputs, secretsOfOutputs(outputs, secrets, this.definition.secretOutputs ?? []));
+  }
+}
+
+function storedResource(inputs: DiffInputs, outputs: DiffInputs) {
+  return { inputs: decodeProperties(inputs).values, outputs: decodeProperties(outputs).bookkeeping };
+}
+
+type DiffInputs = Parameters<typeof decodeProperties>[0];
+
+const isEmpty = ({ bookkeeping }: DecodedProperties): boolean => Object.keys(bookkeeping).length === 0;
+
+const properties = (diffs: readonly PropertyDiff[]): string[] => [
+  ...new Set(diffs.map(({ path }) => propertyOf(path))),
+];
+
+export function checkFailure({ property, reason }: CheckFailure): provider.CheckFailure {
+  const failure = new provider.CheckFailure();
+  failure.setProperty(property);
+  failure.setReason(reason);
+  return failure;
+}
+
+export function propertyDiff({ kind, replace }: PropertyDiff): provider.PropertyDiff {
+  const kinds = provider.PropertyDiff.Kind;
+  const inPlace = { add: kinds.ADD, delete: kinds.DELETE, update: kinds.UPDATE };
+  const replacing = { add: kinds.ADD_REPLACE, delete: kinds.DELETE_REPLACE, update: kinds.UPDATE_REPLACE };
+  const diff = new provider.PropertyDiff();
+  diff.setKind((replace ? replacing : inPlace)[kind]);
+  diff.setInputdiff(true); // paths name what the program wrote: the display shows old and new input
+  return diff;
+}
