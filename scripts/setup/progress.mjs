@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { duration } from './duration.mjs';
 
 /**
@@ -80,7 +81,7 @@ export function createProgress(stream, { live, now = Date.now }) {
     },
     line(step, line) {
       const entry = running.get(step);
-      if (entry) entry.line = withoutColours(line).trim();
+      if (entry) entry.line = stripVTControlCharacters(line).trim();
     },
     said: (step, text) => print(`! ${step}: ${text}`),
     finished(step, words) {
@@ -99,10 +100,4 @@ export function createProgress(stream, { live, now = Date.now }) {
       running.clear();
     },
   };
-}
-
-/** @param {string} text */
-function withoutColours(text) {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what starts a colour
-  return text.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '');
 }

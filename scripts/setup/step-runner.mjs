@@ -80,11 +80,12 @@ export async function ensureSteps(steps, { kit, progress, signal, command }) {
       ),
   });
   try {
-    rmSync(kit.temporary, { recursive: true, force: true }); // what a killed run left; nobody else is at work now
-    mkdirSync(kit.logs, { recursive: true });
-    mkdirSync(kit.temporary, { recursive: true });
+    // What a killed run left: nobody else is at work now.
+    rmSync(kit.temporary, { recursive: true, force: true });
+    for (const folder of [kit.logs, kit.temporary, kit.toolchain]) mkdirSync(folder, { recursive: true });
     return await runMissing(steps, await checkSteps(steps, kit), { kit, progress, signal });
   } finally {
+    rmSync(kit.temporary, { recursive: true, force: true });
     unlock();
   }
 }

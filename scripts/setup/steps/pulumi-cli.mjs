@@ -1,13 +1,4 @@
-import {
-  accessSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-} from 'node:fs';
+import { accessSync, constants, copyFileSync, existsSync, readFileSync, realpathSync, renameSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { askTool, ToolError } from '../child-process.mjs';
@@ -122,7 +113,6 @@ async function release(kit, job) {
     if (error instanceof ToolError) return undefined; // the host answered a moment ago and does not deliver
     throw error;
   }
-  mkdirSync(kit.toolchain, { recursive: true });
   renameSync(join(project, 'versions', releaseVersion(kit), 'bin'), releaseFolder(kit));
   return releaseFolder(kit);
 }
@@ -152,7 +142,6 @@ async function build(kit, job) {
     const args = ['build', ...buildFlags(kit), '-o', join(folder, 'built', program), source];
     await job.tool(go.command, args, { cwd: join(modules, module), env: goEnvironment(kit) });
   }
-  mkdirSync(kit.toolchain, { recursive: true });
   renameSync(join(folder, 'built'), buildFolder(kit));
   return buildFolder(kit);
 }
