@@ -49,6 +49,11 @@ export const commands = {
     needs: () => typescript,
     runs: ['script', 'check.ts'],
   },
+  sdk: {
+    summary: 'generate sdks/supabase anew from the provider’s schema (-- --check: only compare)',
+    needs: () => typescript,
+    runs: ['script', 'sdk.ts'],
+  },
   pulumi: {
     summary: 'any Pulumi command, with the kit’s own engine, home and state (-- up -s local)',
     needs: () => pulumi,

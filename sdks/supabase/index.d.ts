@@ -1,0 +1,11 @@
+export { BucketArgs } from "./bucket";
+export type Bucket = import("./bucket").Bucket;
+export declare const Bucket: typeof import("./bucket").Bucket;
+export { MigrationsArgs } from "./migrations";
+export type Migrations = import("./migrations").Migrations;
+export declare const Migrations: typeof import("./migrations").Migrations;
+export { ProviderArgs } from "./provider";
+export type Provider = import("./provider").Provider;
+export declare const Provider: typeof import("./provider").Provider;
+import * as config from "./config";
+export { config, };
