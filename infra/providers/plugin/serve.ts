@@ -13,9 +13,10 @@ export async function serveProvider<Config>(provider: ProviderDefinition<Config>
   const port = await server.listen();
   // Standard output carries the port and nothing else; a program's own messages go to standard error.
   process.stdout.write(`${port}\n`);
-  // A terminal's Ctrl-C reaches the engine, too, and the engine cancels in its own, orderly way.
-  if (engine) process.on('SIGINT', () => undefined);
-  const reason = await Promise.race([asked('SIGTERM'), engine ? ended(engine) : asked('SIGINT')]);
+  // The engine ends its plugins by SIGINT and waits five seconds for them. A terminal's Ctrl-C does not reach a plugin:
+  // the engine starts it in a process group of its own.
+  const stop = [asked('SIGTERM'), asked('SIGINT')];
+  const reason = await Promise.race(engine ? [...stop, ended(engine)] : stop);
   await Promise.race([server.close(reason), graceEnds()]);
   engine?.close();
 }
