@@ -1,0 +1,5 @@
+import { serveProvider } from '../plugin/serve.ts';
+import { kitConfig } from './config.ts';
+import { secret } from './secret.ts';
+
+await serveProvider({ name: 'kit', version: '0.1.0', config: kitConfig, resources: [secret] });
