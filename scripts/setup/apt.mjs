@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { askTool } from './child-process.mjs';
 import { SetupError } from './setup-error.mjs';
 
 /**
@@ -22,22 +21,6 @@ export function systemEnvironment(kit) {
     PATH: [kit.env.PATH, systemFolders].filter(Boolean).join(':'),
     DEBIAN_FRONTEND: 'noninteractive',
   };
-}
-
-/**
- * Those of the packages that are not installed.
- *
- * @param {Kit} kit
- * @param {readonly string[]} packages
- */
-export async function missingPackages(kit, packages) {
-  const format = '$' + '{db:Status-Status}'; // dpkg's own placeholder
-  const answers = await Promise.all(
-    packages.map((name) =>
-      askTool('dpkg-query', ['--show', `--showformat=${format}`, name], { env: systemEnvironment(kit) }),
-    ),
-  );
-  return packages.filter((_, index) => answers[index] !== 'installed');
 }
 
 /**
