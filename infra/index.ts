@@ -39,7 +39,9 @@ const edge = new Edge('caddy', { ...settings, stack, image: images.caddy() }, on
 const project = embedded
   ? new EmbeddedProject('project', { ...settings, stack, images, siteUrl: edge.url }, onBox)
   : hostedProject(pulumi.getStack(), settings);
-const schema = new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
+const schema =
+  project.administration &&
+  new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
 
 const redisPassword = new Secret('redis-password', { bytes: 32, generation: settings.secretsGeneration }).value;
 const redis = new Redis('redis', { stack, image: images.redis(), password: redisPassword }, onBox);
@@ -54,7 +56,7 @@ const release = new ServiceRelease(
     logLevel: settings.logLevel,
     secretsGeneration: settings.secretsGeneration,
   },
-  { ...onBox, dependsOn: [redis, schema] },
+  { ...onBox, dependsOn: schema ? [redis, schema] : [redis] },
 );
 const live = new LiveRelease(
   'live-release',
@@ -76,9 +78,9 @@ export const namespace = settings.namespace;
 export const siteAddress = settings.siteAddress;
 export const bindAddress = settings.bindAddress;
 export const certificates = settings.acmeEmail === undefined ? 'own' : 'acme';
-export const schemaHead = schema.head;
+export const schemaHead = schema?.head;
 export { embedded };
-export const supabaseUrl = project.administration.url;
+export const supabaseUrl = project.administration?.url;
 export const supabasePublishableKey = project.connection.publishableKey;
 export const supabaseSecretKey = project.connection.secretKey;
 export const redisCommanderUrl = commander?.url;

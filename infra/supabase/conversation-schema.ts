@@ -8,11 +8,11 @@ export interface ConversationSchemaArgs {
   readonly migrations: string;
 }
 
-const buckets = {
+const buckets: Record<string, Pick<supabase.BucketArgs, 'fileSizeLimit' | 'allowedMimeTypes'>> = {
   'user-files': { fileSizeLimit: '50MB', allowedMimeTypes: ['text/*', 'application/pdf', 'image/*'] },
   'generated-files': { fileSizeLimit: '10MB', allowedMimeTypes: ['text/*', 'application/json'] },
   'mcp-files': { fileSizeLimit: '50MB' },
-} as const;
+};
 
 /** What the kit puts into a Supabase project: tables, policies and functions by migration, and the private buckets. */
 export class ConversationSchema extends pulumi.ComponentResource {

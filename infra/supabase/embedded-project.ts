@@ -4,7 +4,7 @@ import type { KitImage } from '../docker/image.ts';
 import { Postgres } from '../docker/postgres.ts';
 import type { StackContext } from '../docker/stack-context.ts';
 import { Secret } from '../kit/secret.ts';
-import type { SupabaseProject } from './project.ts';
+import type { ProjectAdministration, SupabaseProject } from './project.ts';
 
 export interface EmbeddedProjectArgs {
   readonly stack: StackContext;
@@ -18,7 +18,7 @@ export interface EmbeddedProjectArgs {
 /** A Supabase project on the box itself: PostgreSQL, the embedded Supabase in front of it, and keys made for it. */
 export class EmbeddedProject extends pulumi.ComponentResource implements SupabaseProject {
   readonly connection: SupabaseProject['connection'];
-  readonly administration: SupabaseProject['administration'];
+  readonly administration: ProjectAdministration;
 
   constructor(name: string, args: EmbeddedProjectArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super('conversation-kit:supabase:EmbeddedProject', name, {}, opts);

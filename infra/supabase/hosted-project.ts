@@ -12,32 +12,29 @@ type HostedSettings = Pick<
  * there yet: a preview without the five values says so and goes on, an update stops.
  */
 export function hostedProject(stack: string, settings: HostedSettings): SupabaseProject {
-  const missing = Object.entries({
-    supabaseUrl: settings.supabaseUrl,
-    databaseUrl: settings.databaseUrl,
-    supabasePublishableKey: settings.supabasePublishableKey,
-    supabaseSecretKey: settings.supabaseSecretKey,
-    supabaseJwtSecret: settings.supabaseJwtSecret,
-  }).flatMap(([key, value]) => (value === undefined ? [key] : []));
+  const { supabaseUrl, databaseUrl, supabasePublishableKey, supabaseSecretKey, supabaseJwtSecret } = settings;
+  const needed = { supabaseUrl, databaseUrl, supabasePublishableKey, supabaseSecretKey, supabaseJwtSecret };
+  const missing = Object.entries(needed).flatMap(([key, value]) => (value === undefined ? [key] : []));
   if (missing.length > 0) reportMissing(stack, missing);
 
-  const url = settings.supabaseUrl ?? 'https://not-there-yet.invalid';
-  const secretKey = pulumi.secret(settings.supabaseSecretKey ?? '');
+  const url = supabaseUrl ?? 'https://not-known-yet.invalid';
+  const secretKey = pulumi.secret(supabaseSecretKey ?? '');
   return {
     connection: {
       url,
-      publishableKey: settings.supabasePublishableKey ?? '',
+      publishableKey: supabasePublishableKey ?? '',
       secretKey,
-      jwtSecret: pulumi.secret(settings.supabaseJwtSecret ?? ''),
+      jwtSecret: pulumi.secret(supabaseJwtSecret ?? ''),
     },
-    administration: { url, secretKey, databaseUrl: pulumi.secret(settings.databaseUrl ?? ''), ready: [] },
+    administration:
+      missing.length > 0 ? undefined : { url, secretKey, databaseUrl: pulumi.secret(databaseUrl ?? ''), ready: [] },
   };
 }
 
 function reportMissing(stack: string, missing: readonly string[]): void {
   const text =
-    `The hosted Supabase project of stack ${stack} is not known: ${missing.join(', ')} not set. ` +
+    `The hosted Supabase project of stack ${stack} is not known yet, and creating one is not there yet: ${missing.join(', ')} not set. ` +
     `Take the values from the project's dashboard: pulumi config set <key> <value> [--secret] -s ${stack}`;
   if (!pulumi.runtime.isDryRun()) throw new Error(text);
-  pulumi.log.warn(text);
+  pulumi.log.warn(`${text}. Its tables and buckets are left out of this preview.`);
 }

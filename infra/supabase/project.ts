@@ -26,5 +26,6 @@ export interface ProjectAdministration {
 /** A Supabase project, hosted or embedded: the rest of the program does not know which. */
 export interface SupabaseProject {
   readonly connection: ProjectConnection;
-  readonly administration: ProjectAdministration;
+  /** Undefined at the preview of a project that is not known yet. */
+  readonly administration: ProjectAdministration | undefined;
 }
