@@ -42,12 +42,12 @@ const utilities = __importStar(require("./utilities"));
  * A directory of SQL migrations, applied in order to a PostgreSQL database.
  *
  * - Every file is one transaction, together with its row in the ledger `supabase_migrations.schema_migrations`, which the
- *   Supabase CLI reads and writes as well. After it, PostgREST is told to reload the schema.
+ *   Supabase CLI reads and writes as well. With it, PostgREST is told to reload the schema.
  * - A file with one statement that can't run in a transaction, such as `create index concurrently`, begins with the line
  *   `-- migrate: no-transaction`.
  * - Every file is parsed by PostgreSQL's own parser before any runs. An error names file and line, nothing of that file
  *   is applied, and the next update goes on from there.
- * - The preview shows the files that would run, and says so when the database can't be reached.
+ * - The preview lists the files that would run, and says so when the database can't be reached.
  * - An applied file that was edited or is missing, and a new file before the newest applied one, are errors that say how to
  *   go on. Applied migrations are never undone: deleting the resource leaves schema, data and ledger.
  * - Of two updates at once the second waits.
@@ -57,7 +57,7 @@ const utilities = __importStar(require("./utilities"));
  * ```typescript
  * const schema = new supabase.Migrations('schema', {
  *   directory: 'migrations',
- *   databaseUrl: config.requireSecret('databaseUrl'),
+ *   databaseUrl: new pulumi.Config().requireSecret('databaseUrl'),
  * });
  * export const head = schema.head;
  * ```

@@ -1,0 +1,64 @@
+import type { PropertyDiff, ResourceContext } from '../../plugin/resource.ts';
+import type { SupabaseConfig } from '../config.ts';
+import { DatabaseUnreachableError } from '../database/database.ts';
+import { withDatabase } from './connection.ts';
+import { type LedgerEntry, readLedger } from './ledger.ts';
+import { formatProblem, type MigrationFile } from './migration-file.ts';
+import { type MigrationPlan, planMigrations } from './plan.ts';
+import type { MigrationsInputs, MigrationsOutputs } from './properties.ts';
+import { previewMigrations, refuseConflicts } from './run.ts';
+
+type Context = ResourceContext<SupabaseConfig>;
+
+/**
+ * Differences between what the state says is applied and the database itself: a ledger that was emptied, or that others
+ * wrote to, is an update to be made, not something that only `pulumi refresh` finds.
+ */
+export async function ledgerDrift(wanted: MigrationsInputs, context: Context): Promise<readonly PropertyDiff[]> {
+  try {
+    const { entries } = await withDatabase(wanted, context, 'preview', readLedger);
+    const hashes = new Map(Object.entries(wanted.files).map(([fileName, hash]) => [fileName.split('_')[0], hash]));
+    const isSame =
+      entries.length === hashes.size &&
+      entries.every(({ version, hash }) => hashes.has(version) && (hash === undefined || hash === hashes.get(version)));
+    return isSame ? [] : [{ path: 'applied', kind: 'update' }];
+  } catch (error) {
+    if (!(error instanceof DatabaseUnreachableError)) throw error;
+    context.warn(`${error.message}. Not checked: whether everything is still applied there.`);
+    return [];
+  }
+}
+
+/** Says what would run, and what could not be checked. Throws on conflicts with the ledger, or with the last update. */
+export async function tellPlan(
+  wanted: MigrationsInputs,
+  files: readonly MigrationFile[],
+  known: MigrationsOutputs | undefined,
+  context: Context,
+): Promise<void> {
+  try {
+    const plan = await withDatabase(wanted, context, 'preview', (database) => previewMigrations(database, files));
+    context.progress(listing(plan));
+  } catch (error) {
+    if (!(error instanceof DatabaseUnreachableError)) throw error;
+    const plan = planMigrations(files, { entries: rememberedLedger(known), unfinished: [] });
+    refuseConflicts(plan.conflicts.map(formatProblem), 'the last update');
+    const basis = known ? 'Going by the last update' : 'If the database is empty';
+    context.warn(
+      `${error.message}. ${basis}, ${listing(plan)}. Not checked: what is applied there, and whether it was edited since.`,
+    );
+  }
+}
+
+function listing({ pending }: MigrationPlan): string {
+  if (pending.length === 0) return 'nothing would run';
+  return `${pending.length} would run: ${pending.map(({ fileName }) => fileName).join(', ')}`;
+}
+
+/** What the stored state says is applied. */
+function rememberedLedger(known: MigrationsOutputs | undefined): LedgerEntry[] {
+  return (known?.applied ?? []).map((applied) => {
+    const [version = '', ...name] = applied.split('_');
+    return { version, name: name.join('_'), statements: undefined, hash: known?.files[`${applied}.sql`] };
+  });
+}
