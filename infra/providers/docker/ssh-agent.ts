@@ -1,0 +1,108 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { Agent, type ClientRequestArgs } from 'node:http';
+import { Duplex, type Readable, type Writable } from 'node:stream';
+import type { EngineAddress } from './engine-address.ts';
+
+type SshAddress = Extract<EngineAddress, { kind: 'ssh' }>;
+
+/**
+ * The command that connects standard input and output with the engine on another machine, as the Docker CLI does: by
+ * the system's ssh, so that ~/.ssh/config, known_hosts and the agent hold. It never asks: nobody would see the question.
+ */
+export function sshCommand(address: SshAddress, options: readonly string[] = []): string[] {
+  return [
+    'ssh',
+    ...options,
+    ...['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'],
+    ...(address.user ? ['-l', address.user] : []),
+    ...(address.port ? ['-p', address.port] : []),
+    ...['--', address.host, 'docker'],
+    ...(address.socket ? ['--host', `unix://${address.socket}`] : []),
+    ...['system', 'dial-stdio'],
+  ];
+}
+
+/**
+ * One ssh process per connection; connections are kept for the next request. No more than eight at once: sshd drops
+ * connections at random above ten that have not logged in yet (MaxStartups).
+ */
+export class SshAgent extends Agent {
+  readonly #command: readonly string[];
+
+  constructor(address: SshAddress, options?: readonly string[]) {
+    super({ keepAlive: true, maxSockets: 8 });
+    this.#command = sshCommand(address, options);
+  }
+
+  override createConnection(_options: ClientRequestArgs): Duplex {
+    const [program = 'ssh', ...args] = this.#command;
+    return new SshConnection(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] }), args);
+  }
+}
+
+class SshConnection extends Duplex {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  #complaints = '';
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, args: readonly string[]) {
+    super({ allowHalfOpen: true });
+    this.#child = child;
+    child.stderr.on('data', (text: Buffer) => {
+      this.#complaints = (this.#complaints + text.toString('utf8')).slice(-2000);
+    });
+    child.stdout.on('data', (bytes: Buffer) => {
+      if (!this.push(bytes)) child.stdout.pause();
+    });
+    child.stdin.on('error', () => undefined); // the end of the process says more than EPIPE does
+    child.on('error', (error) => this.destroy(new SshError(`ssh could not be started: ${error.message}`, error)));
+    child.on('close', (code) => {
+      if (code === 0 && this.#complaints === '') this.push(null);
+      else this.destroy(new SshError(`"ssh ${args.join(' ')}" ended: ${this.#complaints.trim() || `code ${code}`}`));
+    });
+  }
+
+  override _read(): void {
+    this.#child.stdout.resume();
+  }
+
+  override _write(bytes: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#child.stdin.writable) this.#child.stdin.write(bytes, encoding, () => done());
+    else done();
+  }
+
+  override _final(done: () => void): void {
+    this.#child.stdin.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#child.kill();
+    done(error);
+  }
+
+  // What node:http expects of a connection beyond a stream. An idle one must not keep the process alive.
+  setTimeout(): this {
+    return this;
+  }
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  ref(): this {
+    this.#child.ref();
+    return this;
+  }
+  unref(): this {
+    this.#child.unref();
+    return this;
+  }
+}
+
+/** ssh itself failed: no such host, no permission, no `docker` over there. */
+export class SshError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'SshError';
+  }
+}
