@@ -1,0 +1,132 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import Docker from 'dockerode';
+import { createImage, type EngineImage, findImage } from './engine-image.ts';
+import { placeNode } from './node-binary.ts';
+import { downloadPackages } from './packages.ts';
+import { BaseImageProblem } from './problem.ts';
+import { recipe } from './recipe.ts';
+import { baseImageReference, isSupported } from './reference.ts';
+import { layOut } from './root-file-system.ts';
+
+const usage = `node images/base/ensure.ts [--check] [--rebuild] [--json]
+
+Builds the base image from the distribution's packages, where the Docker engine does not have it yet.
+  --check    only say whether it has: prints the reference, or ends with exit code 1
+  --rebuild  build it anyway, for newer packages
+  --json     print reference, id and size in bytes`;
+
+const workspaces = join(import.meta.dirname, '../../.kit/images');
+const prefix = 'base-in-progress-';
+
+const { values: options } = parseArgs({
+  options: {
+    check: { type: 'boolean', default: false },
+    rebuild: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+async function main(): Promise<number> {
+  if (options.help) {
+    console.log(usage);
+    return 0;
+  }
+  const reference = baseImageReference();
+  const docker = new Docker();
+  const present = await findImage(docker, reference);
+  if (options.check && !present) return 1;
+  const image = present && !options.rebuild ? present : await build(docker, reference);
+  console.log(options.json ? JSON.stringify({ reference, ...image }) : reference);
+  return 0;
+}
+
+async function build(docker: Docker, reference: string): Promise<EngineImage> {
+  const { arch } = process;
+  if (!isSupported(arch)) {
+    throw new BaseImageProblem(`There is no base image for the processor architecture ${arch}`, {
+      remedy: `Use one of ${Object.keys(recipe.node.sha256).join(', ')}, or pull public images: KIT_IMAGES=registry.`,
+    });
+  }
+  const { signal } = interrupted;
+  const began = performance.now();
+  const say = (text: string) =>
+    console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
+
+  await removeAbandoned();
+  const workspace = await mkdtemp(join(workspaces, `${prefix}${process.pid}-`));
+  try {
+    const packages = await downloadPackages(workspace, { signal, say });
+    say('unpacking');
+    const root = join(workspace, 'root');
+    await mkdir(root, { mode: 0o755 });
+    const { postgresPrograms } = await layOut(root, packages, signal);
+    await placeNode(join(root, 'usr/local/bin/node'), { architecture: arch, workspace, signal, say });
+    say('handing it to the Docker engine');
+    const image = await createImage(
+      docker,
+      {
+        root,
+        reference,
+        path: ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin', postgresPrograms],
+        labels: { 'conversation-kit.image': 'base', 'conversation-kit.recipe': reference.split(':')[1] ?? '' },
+      },
+      signal,
+    );
+    say(`${reference}, ${Math.round(image.size / 1e6)} MB`);
+    return image;
+  } finally {
+    await rm(workspace, { recursive: true, force: true });
+  }
+}
+
+/** Removes the workspaces of builds that were killed before they could. */
+async function removeAbandoned(): Promise<void> {
+  await mkdir(workspaces, { recursive: true });
+  for (const name of await readdir(workspaces)) {
+    if (!name.startsWith(prefix)) continue;
+    const builder = Number.parseInt(name.slice(prefix.length), 10);
+    if (!isAlive(builder)) await rm(join(workspaces, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process may not be signalled, but it is there.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** Says what went wrong, for a person; returns the exit code. */
+function report(error: unknown): number {
+  if (interrupted.signal.aborted) {
+    console.error('Interrupted: nothing of the base image was kept.');
+    return 130;
+  }
+  if (error instanceof BaseImageProblem) {
+    console.error(`${error.message}\n${error.remedy}`);
+  } else if (error instanceof Error && /no space left on device|ENOSPC/i.test(error.message)) {
+    console.error(
+      `The disk is full below ${workspaces}: building the base image takes 1 GB there.\nFree some, then run the same command again.`,
+    );
+  } else {
+    console.error(error instanceof Error ? error.message : String(error));
+  }
+  return 1;
+}
