@@ -24,6 +24,11 @@ export async function applyFile(database: Database, file: MigrationFile, run: Fi
   // Whatever an earlier file set, such as the search_path or a role, must not reach this one.
   await database.run('reset session authorization');
   await database.run('reset all');
+  // The server is to notice within seconds that we were killed, or a long statement would hold the lock to its end
+  // (PostgreSQL 14 and newer, where its system can tell).
+  await database.query(
+    `select set_config(name, '2s', false) from pg_settings where name = 'client_connection_check_interval'`,
+  );
   if (file.inTransaction) return applyInTransaction(database, file, run);
   await clearHalfBuiltIndex(database, file, run);
   await recordStarted(database, file);
