@@ -9,7 +9,14 @@ import {
   encodeProperties,
   secretsOfOutputs,
 } from './property-values.ts';
-import type { AnyResourceDefinition, CheckFailure, PropertyDiff, ResourceContext } from './resource.ts';
+import type {
+  AnyResourceDefinition,
+  CheckFailure,
+  Naming,
+  PropertyDiff,
+  ResourceContext,
+  StoredResource,
+} from './resource.ts';
 import { validate } from './validation.ts';
 
 /** The operations on one type of resource: requests of Pulumi's protocol in, answers out. */
@@ -24,7 +31,8 @@ export class ResourceOperations<Config> {
     const { definition } = this;
     const given = decodeProperties(request.getNews());
     const stored = request.hasOlds() ? decodeProperties(request.getOlds()).bookkeeping : undefined;
-    const complete = definition.defaults?.(given.values, stored, context) ?? given.values;
+    const complete =
+      definition.defaults?.(given.values, stored, { ...context, naming: namingOf(request) }) ?? given.values;
     const { values, failures: shapeFailures } = validate(definition.inputs, complete);
     const failures = [...shapeFailures];
     if (failures.length === 0 && !containsUnknown(values))
@@ -52,7 +60,7 @@ export class ResourceOperations<Config> {
     response.setDiffsList(properties(found));
     response.setReplacesList(properties(replacing));
     response.setStablesList([...(definition.stableOutputs ?? [])]);
-    response.setDeletebeforereplace(replacing.length > 0 && definition.deleteBeforeReplace === true);
+    response.setDeletebeforereplace(replacing.length > 0 && this.#deletesFirst(old, news));
     response.setHasdetaileddiff(true);
     for (const difference of found) response.getDetaileddiffMap().set(difference.path, propertyDiff(difference));
     return response;
@@ -85,10 +93,8 @@ export class ResourceOperations<Config> {
     );
     const response = new provider.ReadResponse(); // no id: the resource is gone
     if (!found) return response;
-    const inputs =
-      this.definition.recorded?.({ ...found.inputs }, { ...found.inputs }, storedInputs.bookkeeping) ?? found.inputs;
     response.setId(found.id);
-    response.setInputs(encodeProperties(inputs, storedInputs.secrets));
+    response.setInputs(encodeProperties(found.inputs, storedInputs.secrets));
     response.setProperties(this.encodeOutputs(found.outputs, storedInputs, storedOutputs));
     return response;
   }
@@ -116,11 +122,24 @@ export class ResourceOperations<Config> {
     return new empties.Empty();
   }
 
+  #deletesFirst(old: StoredResource<object, object>, news: DecodedProperties): boolean {
+    const rule = this.definition.deleteBeforeReplace;
+    return typeof rule === 'function' ? rule(old, news.bookkeeping) : rule === true;
+  }
+
   /** What came from secret inputs is secret again, and so is what the definition says. */
   encodeOutputs(outputs: object, inputs: DecodedProperties, stored?: DecodedProperties) {
     const secrets = [...inputs.secrets, ...(stored?.secrets ?? [])];
     return encodeProperties(outputs, secretsOfOutputs(outputs, secrets, this.definition.secretOutputs ?? []));
   }
+}
+
+function namingOf(request: provider.CheckRequest): Naming {
+  const options = request.getAutonaming();
+  const { PROPOSE, ENFORCE, DISABLE } = provider.CheckRequest.AutonamingOptions.Mode;
+  const modes = { [PROPOSE]: 'propose', [ENFORCE]: 'enforce', [DISABLE]: 'disable' } as const;
+  const proposed = options ? { proposedName: options.getProposedName(), mode: modes[options.getMode()] } : {};
+  return { randomSeed: request.getRandomseed_asU8(), ...proposed };
 }
 
 function storedResource(inputs: DiffInputs, outputs: DiffInputs) {

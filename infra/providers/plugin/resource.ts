@@ -57,7 +57,7 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
   /** Inputs whose change means a new resource. */
   readonly replaceOnChanges: readonly (keyof Inputs & string)[];
   /** The old resource goes before its replacement is made: for things that hold a name, a port or a volume. */
-  readonly deleteBeforeReplace?: boolean;
+  readonly deleteBeforeReplace?: boolean | DeletesFirst;
   /** Outputs that are always secret. Outputs at the path of a secret input are, too, without being listed. */
   readonly secretOutputs?: readonly (keyof Outputs & string)[];
   /** Outputs that an update in place leaves as they are, so that previews can show them. */
@@ -70,8 +70,11 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
   readonly runsAtPreview?: boolean;
 
   /** Fills in what depends on more than the input itself, such as a name made from the URN. Runs before validation. */
-  defaults?(given: GivenInputs, stored: GivenInputs | undefined, context: ResourceContext<Config>): GivenInputs;
-  /** What is stored as inputs, where that is more than the validated ones: keys with `__` in front, for the engine. */
+  defaults?(given: GivenInputs, stored: GivenInputs | undefined, context: NamingContext<Config>): GivenInputs;
+  /**
+   * What is stored as inputs where that is more than the validated ones: keys with `__` in front, as other providers of
+   * the same resource expect to find. They are in `stored` and taken out of what everything else here gets.
+   */
   recorded?(inputs: GivenInputs, given: GivenInputs, stored: GivenInputs | undefined): GivenInputs;
   /** Checks beyond shape, such as files that must exist. Called when the shape is right and all inputs are known. */
   check?(inputs: Inputs, context: ResourceContext<Config>): Promise<CheckFailure[]>;
@@ -103,6 +106,20 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
   delete(id: string, outputs: Outputs, context: ResourceContext<Config>): Promise<void>;
 }
 
+/** What a name can be made from when the program gives none. */
+export interface Naming {
+  /** The same in preview and update. */
+  readonly randomSeed: Uint8Array;
+  /** Set where the stack's configuration has rules for names (`pulumi:autonaming`). */
+  readonly proposedName?: string;
+  readonly mode?: 'propose' | 'enforce' | 'disable';
+}
+
+export type NamingContext<Config> = ResourceContext<Config> & { readonly naming: Naming };
+
+/** Decides with the new inputs as they are recorded. */
+export type DeletesFirst = (old: StoredResource<object, object>, recorded: GivenInputs) => boolean;
+
 /** Inputs before validation: unknown values may stand anywhere in them (see `isUnknown`). */
 export type GivenInputs = Record<string, unknown>;
 
@@ -111,11 +128,11 @@ export interface AnyResourceDefinition<Config> {
   readonly token: string;
   readonly inputs: z.ZodType<object>;
   readonly replaceOnChanges: readonly string[];
-  readonly deleteBeforeReplace?: boolean;
+  readonly deleteBeforeReplace?: boolean | DeletesFirst;
   readonly secretOutputs?: readonly string[];
   readonly stableOutputs?: readonly string[];
   readonly runsAtPreview?: boolean;
-  defaults?(given: GivenInputs, stored: GivenInputs | undefined, context: ResourceContext<Config>): GivenInputs;
+  defaults?(given: GivenInputs, stored: GivenInputs | undefined, context: NamingContext<Config>): GivenInputs;
   recorded?(inputs: GivenInputs, given: GivenInputs, stored: GivenInputs | undefined): GivenInputs;
   check?(inputs: object, context: ResourceContext<Config>): Promise<CheckFailure[]>;
   diff?(

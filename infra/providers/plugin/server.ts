@@ -70,6 +70,7 @@ export class ProviderServer<Config> {
       handshake: this.#unary(async () => {
         const response = new provider.ProviderHandshakeResponse();
         response.setAcceptSecrets(true);
+        response.setSupportsAutonamingConfiguration(true);
         return response;
       }),
       getPluginInfo: this.#unary(async () => {
@@ -203,6 +204,7 @@ export class ProviderServer<Config> {
     const response = new provider.ConfigureResponse();
     response.setAcceptsecrets(true);
     response.setSupportspreview(true);
+    response.setSupportsAutonamingConfiguration(true);
     return response;
   }
 
