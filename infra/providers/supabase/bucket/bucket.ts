@@ -131,7 +131,8 @@ async function adopt(api: StorageApi, wanted: Inputs, existing: BucketSettings, 
   const why = isAsWanted ? 'with objects that forceDestroy would delete' : 'with other settings';
   throw new Error(
     `bucket ${wanted.name} is there already, ${why}. To manage it from here: ` +
-      `pulumi import supabase:index:Bucket ${context.urn.split('::').at(-1)} ${wanted.name}`,
+      `pulumi import supabase:index:Bucket ${context.urn.split('::').at(-1)} ${wanted.name} ` +
+      '[--provider <name>=<URN>, where the program has a provider of its own]',
   );
 }
 

@@ -22,14 +22,20 @@ export class StorageRequestError extends Error {
     const api = cause instanceof StorageApiError ? cause : undefined;
     const original = cause instanceof Error && 'originalError' in cause ? cause.originalError : cause;
     const reason = api ? `${api.message} (HTTP ${api.status})` : reasonOf(original);
-    const isDenied = api?.status === 401 || api?.status === 403 || api?.statusCode === '403';
-    const hint = isDenied ? ': is the secret key the one of this project?' : '';
+    const hint = api ? hintOf(api) : '';
     super(`${what} at ${url} failed: ${reason}${hint}`, { cause });
     // The hosted API answers 400 and puts the real status into the body.
     this.isNotFound = api?.status === 404 || api?.statusCode === '404';
     this.isConflict = api?.status === 409 || api?.statusCode === '409';
     this.isUncertain = !api || api.status >= 500;
   }
+}
+
+function hintOf({ status, statusCode }: StorageApiError): string {
+  const isStatus = (code: number) => status === code || statusCode === String(code);
+  if (isStatus(401) || isStatus(403)) return ': is the secret key the one of this project?';
+  if (isStatus(413)) return ": fileSizeLimit is above the project's own limit, which its Storage settings hold";
+  return '';
 }
 
 const bucketReply = z.object({
