@@ -3,12 +3,9 @@ import type { Logger } from 'pino';
 import type { Keyring } from './auth/identity.ts';
 import type { Settings } from './config.ts';
 import type { EmbeddedConnection } from './database/connection.ts';
-import { emitWarning } from './process-warnings.ts';
 import { currentScope } from './request-scope.ts';
 import { storageAdjustments } from './storage/adjustments.ts';
 import type { FileStore } from './storage/file-store.ts';
-
-process.emitWarning = emitWarning;
 
 /** lite with everything that it needs from us. Its own server, studio and admin endpoints stay out. */
 export async function createLiteApp(

@@ -1,3 +1,5 @@
+import './process-warnings.ts'; // before lite
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Keyring } from './auth/identity.ts';
@@ -13,6 +15,7 @@ import { unavailable } from './http/answers.ts';
 import { Gateway } from './http/gateway.ts';
 import { startHttpServer } from './http/server.ts';
 import { createLiteApp } from './lite-app.ts';
+import { restoreProcessWarnings } from './process-warnings.ts';
 import { FileStore } from './storage/file-store.ts';
 
 export interface EmbeddedSupabase {
@@ -28,6 +31,8 @@ export interface EmbeddedSupabase {
 }
 
 const graceful = 3_500;
+
+restoreProcessWarnings();
 
 /** Starts listening at once, and getting ready behind it. Throws when the port or the storage directory can't be had. */
 export async function startEmbeddedSupabase(settings: Settings, log: Logger): Promise<EmbeddedSupabase> {

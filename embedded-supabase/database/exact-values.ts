@@ -12,11 +12,13 @@ import { randomBytes } from 'node:crypto';
 const mark = `~${randomBytes(12).toString('hex')}~`;
 const numberMark = `${mark}n:`;
 const textMark = `${mark}t:`;
+const operandMark = `${mark}o:`;
 
 const jsonToken = /"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d[\d.eE+-]*/g;
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const markedNumber = new RegExp(`(""|"|)${numberMark}(-?\\d[\\d.eE+-]*)\\1`, 'g');
 const markedNumberOnly = new RegExp(`^${numberMark}(-?\\d[\\d.eE+-]*)$`);
+const markedOperand = new RegExp(`${operandMark}([\\w-]*)`, 'g');
 const longDigits = /-?\d[\d.]{15,}/g;
 
 /** Whether `Number` keeps this numeral as it is written. */
@@ -63,7 +65,13 @@ export function markDocumentBody(json: string): string {
   return markNumbers(json);
 }
 
-/** A CSV or form body: every long numeral keeps its digits. */
+/** A value of a filter or an argument in an address: a numeral or a text; neither changes, spaces around it included. */
+export function markOperand(operand: string): string {
+  if (jsonNumber.test(operand)) return numberMark + operand;
+  return operandMark + Buffer.from(operand).toString('base64url');
+}
+
+/** A CSV or form body, or any other text with numerals in it: every long one keeps its digits. */
 export function markPlainBody(body: string): string {
   return body.replace(longDigits, (numeral) => (survives(numeral) ? numeral : numberMark + numeral));
 }
@@ -71,7 +79,10 @@ export function markPlainBody(body: string): string {
 /** Any text with the marks taken off again: JSON, CSV, a header. */
 export function unmark(text: string): string {
   if (!text.includes(mark)) return text;
-  return text.replace(markedNumber, '$2').replaceAll(textMark, '');
+  return text
+    .replace(markedNumber, '$2')
+    .replace(markedOperand, (_, encoded: string) => Buffer.from(encoded, 'base64url').toString('utf8'))
+    .replaceAll(textMark, '');
 }
 
 /** Whether these bytes hold a mark: tells a response that must be unmarked. */
@@ -111,7 +122,7 @@ class KeptNumeral {
 export function parameterValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(parameterValue);
   if (typeof value !== 'string' || !value.includes(mark)) return value;
-  if (value.startsWith(textMark)) return new KeptText(unmark(value));
+  if (value.startsWith(textMark) || value.startsWith(operandMark)) return new KeptText(unmark(value));
   const numeral = markedNumberOnly.exec(value)?.[1];
   return numeral === undefined ? unmark(value) : new KeptNumeral(numeral);
 }
@@ -125,7 +136,14 @@ export function jsonParameter(value: unknown): string {
   return unmark(JSON.stringify(value));
 }
 
-function isJson(text: string): boolean {
+/** A parameter for a text column: a document becomes its JSON. */
+export function textParameter(value: unknown): string {
+  const isDocument =
+    typeof value === 'object' && value !== null && !(value instanceof KeptText) && !(value instanceof KeptNumeral);
+  return isDocument ? unmark(JSON.stringify(value)) : String(value);
+}
+
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

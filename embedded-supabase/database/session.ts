@@ -117,7 +117,10 @@ export class Session {
   }
 }
 
-/** What the driver takes: `undefined` is null in SQL; everything else goes by its column's type. */
+/**
+ * What the driver takes: `undefined` is null in SQL; everything else goes by its column's type. For a boolean the driver
+ * would not ask for that type, so that `true` could not be compared with a text.
+ */
 function toParameter(value: unknown): postgres.ParameterOrJSON<never> {
-  return (value ?? null) as postgres.ParameterOrJSON<never>;
+  return (typeof value === 'boolean' ? String(value) : (value ?? null)) as postgres.ParameterOrJSON<never>;
 }

@@ -1,5 +1,5 @@
 import type { PostgresType } from 'postgres';
-import { exactNumber, jsonParameter, parseExactJson } from './exact-values.ts';
+import { exactNumber, jsonParameter, parseExactJson, textParameter } from './exact-values.ts';
 
 const text = (value: unknown): string => String(value);
 
@@ -20,6 +20,9 @@ export const wireTypes = {
   numeric: { to: 1700, from: [1700], serialize: text, parse: exactNumber },
   json: { to: 114, from: [114], serialize: jsonParameter, parse: parseExactJson },
   jsonb: { to: 3802, from: [3802], serialize: jsonParameter, parse: parseExactJson },
+  boolean: { to: 16, from: [16], serialize: text, parse: (value: string) => value === 't' },
+  text: { to: 25, from: [25], serialize: textParameter, parse: text },
+  varchar: { to: 1043, from: [1043], serialize: textParameter, parse: text },
   date: { to: 1082, from: [1082], serialize: text, parse: text },
   time: { to: 1083, from: [1083], serialize: text, parse: text },
   timetz: { to: 1266, from: [1266], serialize: text, parse: text },

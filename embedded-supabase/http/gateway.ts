@@ -3,6 +3,7 @@ import { answerAdminRequest } from '../auth/admin-api.ts';
 import { authErrorResponse } from '../auth/auth-error.ts';
 import { credentialsOf, type Keyring } from '../auth/identity.ts';
 import type { EmbeddedConnection } from '../database/connection.ts';
+import { withExactFilters } from '../database/exact-filters.ts';
 import { isMarked, markDocumentBody, markPlainBody, markRowsBody, unmark } from '../database/exact-values.ts';
 import { DatabaseUnavailable } from '../database/outage.ts';
 import { type RequestScope, runInScope } from '../request-scope.ts';
@@ -61,7 +62,8 @@ export class Gateway {
 
   async #rest(request: Request, url: URL, scope: RequestScope): Promise<Response> {
     const identified = await this.#identify(request, url, scope);
-    const response = await this.#parts.lite.fetch(await withMarkedBody(identified, markRowsBody));
+    const exact = new Request(withExactFilters(url), identified);
+    const response = await this.#parts.lite.fetch(await withMarkedBody(exact, markRowsBody));
     return withoutMarks(response);
   }
 
