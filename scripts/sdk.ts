@@ -4,7 +4,8 @@ import { checkSdk, generateSdk } from './sdk/supabase-sdk.ts';
 
 const usage = `npm run sdk -- [options]
 
-Generates sdks/supabase, the package @pulumi/supabase, from the schema of the provider in infra/providers/supabase. Needs Go.
+Generates sdks/supabase, the package @pulumi/supabase, and docs/providers/supabase.md from the provider in
+infra/providers/supabase. Needs Go.
 
   --check   change nothing; say what is out of step (without Go)
   --help

@@ -3,16 +3,19 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { $ as shell } from 'zx';
 import { type ContentLock, deviations, digest, digestsOf, lockName, readLock } from './content-lock.ts';
+import { reference } from './reference.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 const sdk = join(root, 'sdks', 'supabase');
+const documentation = join(root, 'docs', 'providers', 'supabase.md');
 const generator = join('toolchain', 'sdk-generator');
 
 const $ = shell({ cwd: root, quiet: true });
 
 /**
  * Generates `sdks/supabase`, the package `@pulumi/supabase`, from the provider's schema: sources by Pulumi's own generator (a
- * Go program), compiled here, so that who installs the package needs neither Go nor a build. Returns its file names.
+ * Go program), compiled here, so that who installs the package needs neither Go nor a build; and its reference, `docs/providers/supabase.md`. Returns
+ * the names of the package's files.
  */
 export async function generateSdk(): Promise<string[]> {
   const schema = await providerSchema();
@@ -38,16 +41,23 @@ export async function generateSdk(): Promise<string[]> {
     mkdirSync(dirname(sdk), { recursive: true });
     rmSync(sdk, { recursive: true, force: true });
     renameSync(compiled, sdk);
+    mkdirSync(dirname(documentation), { recursive: true });
+    writeFileSync(documentation, reference(schema));
     return Object.keys(lock.files);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** What is out of step between the provider's schema, the generator and the committed SDK; empty when nothing is. */
+/** What is out of step between the provider, the generator, the committed SDK and its reference; empty when nothing is. */
 export async function checkSdk(): Promise<string[]> {
   const { sources, files } = readLock(sdk);
-  return [...deviations(sources, await sourceDigests()), ...deviations(files, digestsOf(sdk))];
+  const isDocumented = readFileSync(documentation, 'utf8') === reference(await providerSchema());
+  return [
+    ...deviations(sources, await sourceDigests()),
+    ...deviations(files, digestsOf(sdk)),
+    ...(isDocumented ? [] : ['docs/providers/supabase.md was changed']),
+  ];
 }
 
 const providerSchema = async () => (await $`node infra/providers/supabase/schema/print.ts`).stdout;

@@ -42,9 +42,9 @@ const utilities = __importStar(require("./utilities"));
  * A bucket of Supabase Storage, hosted or embedded.
  *
  * A bucket that is there already is taken over when its settings are the same; otherwise `pulumi import
- * supabase:index:Bucket <name> <bucket>` brings it under management. Changes are made in place; another `name` makes another
- * bucket. A bucket with objects is not deleted unless `forceDestroy` is set. What was changed by hand shows in `pulumi
- * refresh`.
+ * supabase:index:Bucket <name> <bucket>` brings it under management (with `--provider <name>=<URN>` where the program has a
+ * provider of its own). Changes are made in place; another `name` makes another bucket. A bucket with objects is not deleted
+ * unless `forceDestroy` is set. What was changed by hand shows in `pulumi refresh`.
  *
  * ## Example
  *

@@ -81,10 +81,18 @@ export function placeOf({ host, port, database }: DatabaseAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;
 }
 
-/** TLS options of a connection; reads the certificate file. */
+/** TLS options of a connection; reads the certificate file. Throws {@link DatabaseUrlError}. */
 export function tlsOf({ sslMode, sslRootCertificate, host }: DatabaseAddress) {
   if (sslMode === 'disable') return false;
   if (sslMode !== 'verify-full' && sslRootCertificate === undefined) return sslMode;
-  const ca = sslRootCertificate === undefined ? {} : { ca: readFileSync(sslRootCertificate, 'utf8') };
+  const ca = sslRootCertificate === undefined ? {} : { ca: readCertificate(sslRootCertificate) };
   return { ...ca, ...(isIP(host) === 0 ? { servername: host } : { host }), rejectUnauthorized: true };
+}
+
+function readCertificate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new DatabaseUrlError(`the database URL has an sslrootcert that can't be read: ${path}`, { cause });
+  }
 }

@@ -107,12 +107,18 @@ function open(address: DatabaseAddress, options: ConnectOptions): Database {
   };
 }
 
+const untrusted = 'its certificate is not trusted: name the authority that signed it with sslrootcert';
+
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (is the database running?)',
   ENOTFOUND: 'there is no such host',
   EAI_AGAIN: 'the name of the host could not be looked up',
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   ECONNRESET: 'the connection was cut',
   CONNECTION_CLOSED: 'the connection was closed during the log-in',
   CONNECT_TIMEOUT: 'no answer in time',
@@ -125,7 +131,9 @@ const reasons: Readonly<Record<string, string>> = {
 
 function unreachable(place: string, cause: unknown): DatabaseUnreachableError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const reason = reasons[codeOf(cause) ?? ''];
+  // Node's words for a server that answers the request for TLS with anything else.
+  const isPlain = detail.includes('before secure TLS connection was established');
+  const reason = isPlain ? 'the server does not speak TLS' : reasons[codeOf(cause) ?? ''];
   return new DatabaseUnreachableError(
     `the database at ${place} can't be reached: ${reason ? `${reason} (${detail})` : detail}`,
     { cause },
