@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { z } from 'zod';
@@ -59,6 +60,8 @@ async function importFolder(
     tar.once('error', reject);
     tar.once('close', (code, killedBy) => resolve(killedBy ?? `exit code ${code}`));
   });
+  // Node drops what a process that has ended wrote, unless somebody reads it by then.
+  const archive = tar.stdout.pipe(new PassThrough());
   const changes = [
     `ENV PATH=${path.join(':')}`,
     'ENV LANG=C.UTF-8',
@@ -66,7 +69,7 @@ async function importFolder(
   ];
   const [answer, said, ending] = await Promise.all([
     docker
-      .importImage(tar.stdout, { changes: changes.join('\n'), abortSignal: signal })
+      .importImage(archive, { changes: changes.join('\n'), abortSignal: signal })
       .then(readImportAnswer, (error: unknown) => Promise.reject(engineProblem(error))),
     text(tar.stderr),
     ended,

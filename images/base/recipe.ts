@@ -9,6 +9,7 @@ export const recipe = {
   /** Asked for by name; what they depend on comes along. */
   packages: [
     'base-files',
+    'busybox',
     'ca-certificates',
     'caddy',
     'coreutils',
@@ -41,8 +42,13 @@ export const recipe = {
   /** Not unpacked. Patterns of GNU tar, `*` crosses slashes. */
   leftOut: [
     './boot/*',
+    './etc/caddy*',
     './etc/cron*',
+    './etc/default*',
     './etc/init.d*',
+    './etc/logrotate*',
+    './etc/postgresql*',
+    './etc/redis*',
     './etc/systemd*',
     './lib/systemd*',
     './usr/lib/systemd*',
@@ -51,6 +57,7 @@ export const recipe = {
     './usr/lib/postgresql/*/lib/bitcode*',
     './usr/lib/postgresql/*/lib/llvmjit*',
     './usr/share/bash-completion*',
+    './usr/share/caddy*',
     './usr/share/doc-base*',
     './usr/share/i18n*',
     './usr/share/info*',
