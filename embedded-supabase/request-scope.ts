@@ -12,6 +12,8 @@ export interface RequestScope {
   storageReply?: Response;
   /** Limits of a bucket to be lifted: lite's own route takes no nulls. */
   bucketNulls?: Record<string, null>;
+  /** Names to be signed in one call: lite's own route for that is hidden by the one for a single name. */
+  namesToSign?: string[];
   /** User metadata of the upload, which lite leaves out: JSON. */
   userMetadata?: string;
 }

@@ -8,6 +8,7 @@ import { isMarked, markDocumentBody, markPlainBody, markRowsBody, unmark } from 
 import { DatabaseUnavailable } from '../database/outage.ts';
 import { type RequestScope, runInScope } from '../request-scope.ts';
 import { prepareStorageRequest } from '../storage/prepare-request.ts';
+import { withErrorCode } from '../storage/refusal.ts';
 import { hostedOnly, invalidKey, notFound, unavailable } from './answers.ts';
 
 export interface GatewayParts {
@@ -35,7 +36,11 @@ export class Gateway {
       try {
         const response = await this.#dispatch(surface, request, url, scope);
         if (scope.outage !== undefined) throw scope.outage;
-        return scope.storageReply === undefined ? response : withCrossOriginHeaders(scope.storageReply, response);
+        if (surface !== 'storage') return response;
+        const { storageReply } = scope;
+        return await withErrorCode(
+          storageReply === undefined ? response : withCrossOriginHeaders(storageReply, response),
+        );
       } catch (error) {
         if (!(error instanceof DatabaseUnavailable)) throw error;
         this.#parts.log.debug({ err: error, method: request.method, path: url.pathname }, 'answered 503');

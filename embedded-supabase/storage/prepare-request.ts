@@ -22,6 +22,8 @@ const bucket = z.looseObject({
     .nullish(),
 });
 
+const signing = z.object({ expiresIn: z.number(), paths: z.array(z.string()) });
+
 /**
  * A storage request in the form that lite takes: sizes such as "50MB" as bytes, nulls beside it in the scope, a
  * multipart upload as a plain one. Or the answer that refuses it.
@@ -34,6 +36,7 @@ export async function prepareStorageRequest(
 ): Promise<Request | Response> {
   if (request.method !== 'POST' && request.method !== 'PUT') return request;
   if (/^\/storage\/v1\/bucket(?:\/[^/]+)?$/.test(url.pathname)) return prepareBucket(request, scope, maxFileSize);
+  if (/^\/storage\/v1\/object\/sign\/[^/]+$/.test(url.pathname)) return prepareSigning(request, scope);
   const isUpload = /^\/storage\/v1\/object\/(?!(?:list|list-v2|move|copy|sign|info|public)(?:\/|$))/.test(url.pathname);
   if (!isUpload) return request;
   const contentType = request.headers.get('content-type') ?? '';
@@ -65,6 +68,14 @@ async function prepareBucket(request: Request, scope: RequestScope, maxFileSize:
     ...(Array.isArray(types) ? { allowed_mime_types: types } : {}),
   };
   return withBody(request, JSON.stringify(forLite));
+}
+
+async function prepareSigning(request: Request, scope: RequestScope): Promise<Request | Response> {
+  const text = await request.text();
+  const body = signing.safeParse(parseJson(text));
+  if (!body.success) return storageError(400, 'InvalidRequest', 'expiresIn and paths are needed');
+  scope.namesToSign = body.data.paths;
+  return withBody(request, text);
 }
 
 async function prepareMultipart(

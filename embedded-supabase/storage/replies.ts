@@ -28,7 +28,6 @@ const withoutBase = (path: string) => path.replace(/^\/storage\/v1/, '');
 /** Answers in the shape of hosted Storage, which storage-js reads: relative addresses, keys with their bucket. */
 export function applyHostedReplies(service: LiteStorage): void {
   const createSignedUrl = service.createSignedUrl.bind(service);
-  const createSignedUrls = service.createSignedUrls.bind(service);
   const createSignedUploadUrl = service.createSignedUploadUrl.bind(service);
   const uploadSigned = service.uploadSigned.bind(service);
   const copy = service.copy.bind(service);
@@ -38,18 +37,16 @@ export function applyHostedReplies(service: LiteStorage): void {
     if (scope !== undefined) scope.storageReply = Response.json(body);
   };
 
-  service.createSignedUrls = async (bucket, names, seconds) => {
-    service.createSignedUrl = createSignedUrl; // it calls this one and reads lite's own shape
-    const links = signedMany.parse(await createSignedUrls(bucket, names, seconds));
-    return links.map(({ path, signedUrl, error }) => ({
-      path,
-      error,
-      signedURL: error === null ? withoutBase(signedUrl) : null,
-    }));
-  };
   service.createSignedUrl = async (bucket, name, seconds) => {
-    const { signedUrl } = signed.parse(await createSignedUrl(bucket, name, seconds));
-    return { signedURL: withoutBase(signedUrl) };
+    const names = currentScope()?.namesToSign;
+    if (names === undefined) {
+      const { signedUrl } = signed.parse(await createSignedUrl(bucket, name, seconds));
+      return { signedURL: withoutBase(signedUrl) };
+    }
+    service.createSignedUrl = createSignedUrl; // called for each name by the next line, which reads lite's own shape
+    const links = signedMany.parse(await service.createSignedUrls(bucket, names, seconds));
+    const signedURL = (link: (typeof links)[number]) => (link.error === null ? withoutBase(link.signedUrl) : null);
+    return links.map((link) => ({ path: link.path, error: link.error, signedURL: signedURL(link) }));
   };
   service.createSignedUploadUrl = async (bucket, name, upsert, options) => {
     const { signedUrl, token } = signedUpload.parse(await createSignedUploadUrl(bucket, name, upsert, options));
