@@ -11,6 +11,8 @@ import { isAtLeast } from './version.mjs';
  * @typedef {object} Go
  * @property {string} command
  * @property {string} version  `go1.26.8`
+ * @property {string} buildCache  folder
+ * @property {string} moduleCache  folder
  */
 
 /**
@@ -26,10 +28,13 @@ export async function findGo(kit, goMod) {
   const problems = [];
   for (const command of [...ownTools(kit, 'go'), ...usual]) {
     // Asked from outside the module: inside, an older one would start to download the version that the module names.
-    const answer = await askTool(command, ['env', 'GOVERSION', 'GOTOOLCHAIN'], { env: goEnvironment(kit), cwd: '/' });
-    const [version = '', toolchain = ''] = answer?.split('\n') ?? [];
+    const answer = await askTool(command, ['env', 'GOVERSION', 'GOTOOLCHAIN', 'GOCACHE', 'GOMODCACHE'], {
+      env: goEnvironment(kit),
+      cwd: '/',
+    });
+    const [version = '', toolchain = '', buildCache = '', moduleCache = ''] = answer?.split('\n') ?? [];
     const fetchesNewer = isAtLeast(version, '1.21') && toolchain !== 'local';
-    if (isAtLeast(version, needed) || fetchesNewer) return { go: { command, version } };
+    if (isAtLeast(version, needed) || fetchesNewer) return { go: { command, version, buildCache, moduleCache } };
     problems.push(version ? `${command} is ${version}` : `${command} does not answer`);
   }
   const found = problems.length > 0 ? ` (${problems.join(', ')})` : '';

@@ -60,13 +60,19 @@ async function setUp(kit, name, steps, signal) {
       remedy: 'Use a Linux machine, or a virtual one.',
     });
   }
-  const progress = createProgress(process.stderr, { live: process.stderr.isTTY === true && !process.env.CI });
+  const progress = createProgress(process.stderr, { live: isWatched() });
   try {
     const found = await ensureSteps(steps, { kit, progress, signal, command: `npm run ${name}` });
     return [...found].map(([step, words]) => `${step} ${words}`).join(' · ');
   } finally {
     progress.close();
   }
+}
+
+/** Whether standard error is a terminal that can redraw lines. */
+function isWatched() {
+  const { CI, TERM } = process.env;
+  return process.stderr.isTTY === true && !CI && TERM !== 'dumb';
 }
 
 /**

@@ -1,20 +1,28 @@
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
-import { ownTools } from './kit.mjs';
+import { basename, delimiter, join } from 'node:path';
+import { linkedTool, ownTools } from './kit.mjs';
 import { SetupError } from './setup-error.mjs';
 
 /** @import { Kit } from './kit.mjs' */
 
-/** Exactly what the lock file says, and no script of any package: nothing here needs one. */
-const cleanInstall = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=notice'];
+/**
+ * Exactly what the lock file says, and no script of any package: nothing here needs one. It prints each download, so
+ * that one can see whether it gets on.
+ */
+const cleanInstall = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http'];
 
 /**
- * How to have the person's npm install what a lock file says. It runs with the Node.js it came with, not with the kit's.
+ * How to have npm install what a lock file says: the kit's npm where it has one, else the person's.
  *
  * @param {Kit} kit
  * @returns {{ command: string, args: string[], env: NodeJS.ProcessEnv }}
  */
 export function npmCleanInstall(kit) {
+  const kits = linkedTool(kit, 'npm');
+  if (kits) {
+    const env = { ...kit.env, PATH: [kit.bin, kit.env.PATH].filter(Boolean).join(delimiter) };
+    return { command: join(kit.bin, 'node'), args: [kits, ...cleanInstall], env };
+  }
   // Set while npm runs a script; pnpm and yarn set it, too, to themselves.
   const running = kit.env.npm_execpath;
   if (running && basename(running) === 'npm-cli.js' && existsSync(running)) {

@@ -7,6 +7,7 @@ import { duration } from './duration.mjs';
  *
  * @typedef {object} Progress
  * @property {(step: string, position: string, about: string) => void} started
+ * @property {(step: string, position: string, words: string) => void} found  it turned out to be in place
  * @property {(step: string, line: string) => void} line  the tool printed this
  * @property {(step: string, text: string) => void} said  what a person must get to read, such as a fallback
  * @property {(step: string, words: string) => void} finished  words: what is in place now
@@ -32,9 +33,11 @@ export function createProgress(stream, { live, now = Date.now }) {
     drawn = 0;
   };
   const draw = () => {
-    const width = (stream.columns ?? 80) - 1;
+    const width = (stream.columns || 80) - 1;
     for (const [step, { position, since, line }] of running) {
-      const text = `  ${position} ${step} ${duration(Math.floor((now() - since) / 1000) * 1000)}  ${line}`;
+      const seconds = Math.floor((now() - since) / 1000);
+      const elapsed = seconds < 60 ? `${seconds} s` : duration(seconds * 1000);
+      const text = `  ${position} ${step}, ${elapsed}: ${line}`;
       stream.write(`${text.replaceAll('\t', ' ').slice(0, width)}\n`);
     }
     drawn = running.size;
@@ -79,6 +82,7 @@ export function createProgress(stream, { live, now = Date.now }) {
       keepTicking();
       if (live) tick();
     },
+    found: (step, position, words) => print(`✓ ${position} ${step}: ${words}`),
     line(step, line) {
       const entry = running.get(step);
       if (entry) entry.line = stripVTControlCharacters(line).trim();

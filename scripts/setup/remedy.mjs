@@ -7,8 +7,8 @@ const known = [
     remedy: `The disk is full. Free some space (the step's log says where), ${again}`,
   },
   {
-    said: /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|no such host|temporary failure (in name )?resol|could not resolve|i\/o timeout|TLS handshake timeout|network is unreachable|connection timed out|proxyconnect|unable to connect/i,
-    remedy: `The network did not deliver. See that this machine reaches what is named above (a proxy: HTTPS_PROXY), ${again}`,
+    said: /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|no such host|temporary failure (in name )?resol|could not resolve|i\/o timeout|TLS handshake timeout|network is unreachable|connection timed out|proxyconnect|unable to connect|SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF/i,
+    remedy: `The network did not deliver. See that this machine reaches what is named above (behind a proxy: HTTPS_PROXY, and npm config set cafile where it has certificates of its own), ${again}`,
   },
   {
     said: /EACCES|EPERM|permission denied/i,

@@ -1,9 +1,10 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runTool } from './child-process.mjs';
 import { demandDiskSpace } from './disk-space.mjs';
 import { kitEnvironment } from './environment.mjs';
 import { acquireLock } from './lock.mjs';
+import { SetupError } from './setup-error.mjs';
 
 /**
  * @import { Kit } from './kit.mjs'
@@ -68,7 +69,7 @@ export async function ensureSteps(steps, { kit, progress, signal, command }) {
   const found = await checkSteps(steps, kit);
   if (found.size === steps.length) return found;
 
-  mkdirSync(kit.directory, { recursive: true });
+  makeFolder(kit);
   const unlock = await acquireLock(kit.lock, {
     command,
     signal,
@@ -87,6 +88,19 @@ export async function ensureSteps(steps, { kit, progress, signal, command }) {
   } finally {
     rmSync(kit.temporary, { recursive: true, force: true });
     unlock();
+  }
+}
+
+/** @param {Kit} kit */
+function makeFolder({ directory }) {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (cause) {
+    throw new SetupError(`The folder ${directory} can't be written to`, {
+      remedy: `It belongs to somebody else, perhaps because of an earlier run with sudo: sudo chown -R "$(id -u):$(id -g)" ${directory}`,
+      cause,
+    });
   }
 }
 
@@ -143,7 +157,7 @@ async function runMissing(steps, found, { kit, progress, signal }) {
     }
     await Promise.allSettled(runs.values());
     if (failure.signal.aborted) throw failure.signal.reason;
-    return found;
+    return new Map(steps.map(({ name }) => [name, found.get(name) ?? '']));
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -159,38 +173,40 @@ async function runStep(step, position, { kit, progress, signal }) {
   signal.throwIfAborted();
   const log = join(kit.logs, `${step.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.log`);
   rmSync(log, { force: true });
+  // It may be in place by now: what it builds on was missing when everything was looked at.
+  const already = step.after?.length ? await step.check(kit) : undefined;
+  if (already !== undefined) {
+    progress.found(step.name, position, already);
+    return already;
+  }
   /** @type {string[]} */
   const folders = [];
   progress.started(step.name, position, step.about);
   try {
-    // It may be in place by now: what it builds on was missing when everything was looked at.
-    const already = step.after?.length ? await step.check(kit) : undefined;
-    if (already === undefined) {
-      await step.run(kit, {
-        log,
-        signal,
-        say(text) {
-          appendFileSync(log, `! ${text}\n`);
-          progress.said(step.name, text);
-        },
-        tool: (command, args, settings = {}) =>
-          runTool(command, args, {
-            env: kitEnvironment(kit),
-            cwd: kit.root,
-            ...settings,
-            log,
-            signal,
-            onLine: (line) => progress.line(step.name, line),
-          }),
-        temporaryFolder() {
-          const folder = mkdtempSync(join(kit.temporary, 'step-'));
-          folders.push(folder);
-          return folder;
-        },
-      });
-    }
-    const words = already ?? (await step.check(kit));
-    if (words === undefined) throw new Error('it ran to its end, and what it makes is not there');
+    await step.run(kit, {
+      log,
+      signal,
+      say(text) {
+        appendFileSync(log, `! ${text}\n`);
+        progress.said(step.name, text);
+      },
+      tool: (command, args, settings = {}) =>
+        runTool(command, args, {
+          env: kitEnvironment(kit),
+          cwd: kit.root,
+          ...settings,
+          log,
+          signal,
+          onLine: (line) => progress.line(step.name, line),
+        }),
+      temporaryFolder() {
+        const folder = mkdtempSync(join(kit.temporary, 'step-'));
+        folders.push(folder);
+        return folder;
+      },
+    });
+    const words = await step.check(kit);
+    if (words === undefined) throw new Error('its tools had no complaint, and still it is not in place');
     progress.finished(step.name, words);
     return words;
   } catch (error) {

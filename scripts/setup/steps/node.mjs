@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { askTool } from '../child-process.mjs';
 import { contentKey } from '../content-key.mjs';
@@ -18,7 +18,7 @@ const minimum = '22.18';
 
 /**
  * Node.js for everything but set-up itself: the machine's own where it is new enough, else the one that
- * `toolchain/node` pins.
+ * `toolchain/node` pins, with its npm. An npm on an old Node.js would leave out packages that need a newer one.
  *
  * @type {Step}
  */
@@ -31,7 +31,8 @@ export const node = {
     const linked = linkedTool(kit, 'node');
     if (linked === undefined) return undefined;
     if (linked === ownNode()) return `${process.version}, this machine's`;
-    if (!isInside(linked, realpathSync(folder(kit)))) return undefined;
+    if (!existsSync(folder(kit)) || !isInside(linked, realpathSync(folder(kit)))) return undefined;
+    if (linkedTool(kit, 'npm') === undefined) return undefined;
     const version = await askTool(linked, ['--version'], { env: kit.env });
     return isAtLeast(version, minimum) ? `${version}, from npm` : undefined;
   },
@@ -42,36 +43,61 @@ export const node = {
       linkTool(kit, 'node', own);
       return;
     }
-    const made = join(folder(kit), 'bin', 'node');
-    if (!existsSync(made)) {
-      job.say(`this machine's is ${process.version}; using the one from npm, in .kit only`);
+    if (!existsSync(folder(kit))) {
+      job.say(`this machine's is ${process.version}; using a newer one from npm, in .kit only`);
       const project = job.temporaryFolder();
-      for (const file of ['package.json', 'package-lock.json']) {
-        copyFileSync(join(kit.root, 'toolchain', 'node', file), join(project, file));
-      }
+      writeProject(kit, project);
       const { command, args, env } = npmCleanInstall(kit);
       await job.tool(command, args, { cwd: project, env });
-      const unpacked = join(project, 'node_modules', `node-linux-${process.arch}`, 'bin');
-      if (!existsSync(unpacked)) {
-        throw new SetupError(`npm has no Node.js for this processor (${process.arch})`, {
-          remedy: `Install Node.js ${minimum} or newer yourself, then run the same command again.`,
-        });
-      }
-      mkdirSync(folder(kit), { recursive: true });
-      renameSync(unpacked, join(folder(kit), 'bin'));
+      renameSync(join(project, 'node_modules'), folder(kit));
       removeOthers(kit.toolchain, 'node-', folder(kit));
     }
-    linkTool(kit, 'node', made);
+    linkTool(kit, 'npm', join(folder(kit), 'npm', 'bin', 'npm-cli.js'));
+    linkTool(kit, 'node', join(folder(kit), packageName, 'bin', 'node'));
   },
 };
+
+const packageName = `node-linux-${process.arch}`;
 
 /** The Node.js that runs this, where it is good enough for everything else, too. */
 function ownNode() {
   return isAtLeast(process.version, minimum) ? realpathSync(process.execPath) : undefined;
 }
 
+/**
+ * Writes a project that consists of npm and of the Node.js for this processor, as they are locked. In the lock file,
+ * each processor's is optional, and npm does not mind when an optional package can't be downloaded. We do.
+ *
+ * @param {Kit} kit
+ * @param {string} project
+ */
+function writeProject(kit, project) {
+  /** @type {{ packages: Record<string, { version: string, integrity: string, optional?: boolean }> }} */
+  const { packages } = JSON.parse(lockFile(kit));
+  const ofNode = packages[`node_modules/${packageName}`];
+  const ofNpm = packages['node_modules/npm'];
+  if (!ofNode || !ofNpm) {
+    throw new SetupError(`There is no Node.js for this processor (${process.arch}) on npm`, {
+      remedy: `Install Node.js ${minimum} or newer yourself, then run the same command again.`,
+    });
+  }
+  const dependencies = { npm: ofNpm.version, [packageName]: ofNode.version };
+  const partsOfNpm = Object.entries(packages).filter(([path]) => path.startsWith('node_modules/npm'));
+  const locked = {
+    '': { dependencies },
+    [`node_modules/${packageName}`]: { version: ofNode.version, integrity: ofNode.integrity },
+    ...Object.fromEntries(partsOfNpm),
+  };
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ dependencies }));
+  writeFileSync(join(project, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages: locked }));
+}
+
 /** @param {Kit} kit */
 function folder(kit) {
-  const lock = readFileSync(join(kit.root, 'toolchain', 'node', 'package-lock.json'));
-  return join(kit.toolchain, `node-${contentKey({ lock, arch: process.arch })}`);
+  return join(kit.toolchain, `node-${contentKey({ lock: lockFile(kit), arch: process.arch })}`);
+}
+
+/** @param {Kit} kit */
+function lockFile(kit) {
+  return readFileSync(join(kit.root, 'toolchain', 'node', 'package-lock.json'), 'utf8');
 }

@@ -1,8 +1,8 @@
 import { accessSync, constants, copyFileSync, existsSync, readFileSync, realpathSync, renameSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { askTool, ToolError } from '../child-process.mjs';
 import { contentKey } from '../content-key.mjs';
+import { demandDiskSpace } from '../disk-space.mjs';
 import { findGo, goEnvironment } from '../go.mjs';
 import { isInside, linkedTool, linkTool, ownTools } from '../kit.mjs';
 import { npmCleanInstall } from '../npm.mjs';
@@ -30,10 +30,7 @@ export const pulumiCli = {
   name: 'Pulumi CLI',
   about: `a Pulumi that is at least ${minimum}`,
   after: ['Node.js'],
-  disk: (kit) => [
-    { what: 'Pulumi', path: kit.toolchain, bytes: 0.3e9 },
-    { what: 'Go’s caches, where Pulumi has to be built', path: kit.env.HOME ?? homedir(), bytes: 3.6e9 },
-  ],
+  disk: (kit) => [{ what: 'Pulumi', path: kit.toolchain, bytes: 0.3e9 }],
 
   async check(kit) {
     const linked = linkedTool(kit, 'pulumi');
@@ -134,6 +131,10 @@ async function build(kit, job) {
         `  - give this machine access to get.pulumi.com`,
     });
   }
+  demandDiskSpace([
+    { what: 'Go’s cache of modules', path: go.moduleCache, bytes: 1.8e9 },
+    { what: 'Go’s cache of builds', path: go.buildCache, bytes: 1.5e9 },
+  ]);
   job.say(
     `the official release can’t be downloaded here; building it from source with ${go.version}: a fallback, about 4 minutes on 2 cores`,
   );

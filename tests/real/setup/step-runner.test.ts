@@ -28,6 +28,7 @@ function recorder(): Progress & { events: string[] } {
   return {
     events,
     started: (step, position) => void events.push(`${position} ${step} started`),
+    found: (step, position, words) => void events.push(`${position} ${step} found: ${words}`),
     line: () => undefined,
     said: (step, text) => void events.push(`${step} said ${text}`),
     finished: (step, words) => void events.push(`${step} finished: ${words}`),
@@ -86,12 +87,15 @@ describe('set-up', () => {
     const refused = fileStep('b', ['a'], () => Promise.reject(new Error('it is there')));
     const again = run([fileStep('a'), refused], kit);
     await again.done;
-    expect(again.events).toContain('b finished: b is there');
+    expect(again.events).toContain('2/2 b found: b is there');
   });
 
   it('takes no step’s word for it: what it makes has to be there', async () => {
     const liar: Step = { name: 'liar', about: '', check: () => undefined, run: () => Promise.resolve() };
-    await expect(run([liar]).done).rejects.toMatchObject({ step: 'liar', cause: { message: /not there/ } });
+    await expect(run([liar]).done).rejects.toMatchObject({
+      step: 'liar',
+      cause: { message: /still it is not in place/ },
+    });
   });
 
   it('stops the others when one fails, runs none that builds on it, and goes on from there next time', async () => {

@@ -55,7 +55,7 @@ describe('in a terminal', () => {
       .split('\n')
       .map((line) => line.length);
     expect(Math.max(...widths)).toBeLessThan(60);
-    expect(text()).toContain('  2/2 b 2.0 s  xxx');
+    expect(text()).toContain('  2/2 b, 2 s: xxx');
     expect(text()).toContain('\x1b[2A\x1b[0J');
     expect(text().endsWith('\x1b[1A\x1b[0J')).toBe(true);
   });
