@@ -4,6 +4,7 @@ import Docker from 'dockerode';
 import { z } from 'zod';
 import { defaultEngineHost, type EngineAddress, parseEngineAddress } from './engine-address.ts';
 import { EngineAway, explainEngineError } from './engine-error.ts';
+import { engineGet } from './engine-request.ts';
 import { SshAgent } from './ssh-agent.ts';
 
 export interface ConnectionOptions {
@@ -49,12 +50,7 @@ const versions = z.object({ ApiVersion: z.string(), MinAPIVersion: z.string().op
 async function askVersion(docker: Docker, address: EngineAddress): Promise<z.output<typeof versions>> {
   const abortSignal = AbortSignal.timeout(answerWithin);
   try {
-    const answer = await new Promise((resolve, reject) =>
-      docker.modem.dial({ path: '/version', method: 'GET', statusCodes: { 200: true }, abortSignal }, (error, data) =>
-        error ? reject(error) : resolve(data),
-      ),
-    );
-    return versions.parse(answer);
+    return await engineGet(docker, '/version', versions, abortSignal);
   } catch (error) {
     if (error instanceof z.ZodError)
       throw new EngineAway(`what answers at ${address.text} is not a Docker engine`, { cause: error });

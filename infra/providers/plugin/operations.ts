@@ -31,8 +31,8 @@ export class ResourceOperations<Config> {
     const { definition } = this;
     const given = decodeProperties(request.getNews());
     const stored = request.hasOlds() ? decodeProperties(request.getOlds()).bookkeeping : undefined;
-    const complete =
-      definition.defaults?.(given.values, stored, { ...context, naming: namingOf(request) }) ?? given.values;
+    const naming = { ...context, naming: namingOf(request) };
+    const complete = (await definition.defaults?.(given.values, stored, naming)) ?? given.values;
     const { values, failures: shapeFailures } = validate(definition.inputs, complete);
     const failures = [...shapeFailures];
     if (failures.length === 0 && !containsUnknown(values))
@@ -49,7 +49,7 @@ export class ResourceOperations<Config> {
     const news = decodeProperties(request.getNews());
     const old = storedResource(request.getOldInputs(), request.getOlds());
     const found =
-      definition.diff && !news.hasUnknowns
+      definition.diff && (definition.diffsUnknowns || !news.hasUnknowns)
         ? await definition.diff(old, news.values, context)
         : differences(old.inputs, news.values, definition.replaceOnChanges);
     const replacing = found.filter(({ replace }) => replace);

@@ -70,7 +70,11 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
   readonly runsAtPreview?: boolean;
 
   /** Fills in what depends on more than the input itself, such as a name made from the URN. Runs before validation. */
-  defaults?(given: GivenInputs, stored: GivenInputs | undefined, context: NamingContext<Config>): GivenInputs;
+  defaults?(
+    given: GivenInputs,
+    stored: GivenInputs | undefined,
+    context: NamingContext<Config>,
+  ): GivenInputs | Promise<GivenInputs>;
   /**
    * What is stored as inputs where that is more than the validated ones: keys with `__` in front, as other providers of
    * the same resource expect to find. They are in `stored` and taken out of what everything else here gets.
@@ -78,6 +82,8 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
   recorded?(inputs: GivenInputs, given: GivenInputs, stored: GivenInputs | undefined): GivenInputs;
   /** Checks beyond shape, such as files that must exist. Called when the shape is right and all inputs are known. */
   check?(inputs: Inputs, context: ResourceContext<Config>): Promise<CheckFailure[]>;
+  /** `diff` is called although new inputs are unknown, too: they are `unknownValue` then, whatever their type says. */
+  readonly diffsUnknowns?: boolean;
   /** Default: a deep comparison of old and new inputs. Called when all new inputs are known. */
   diff?(
     old: StoredResource<Inputs, Outputs>,
@@ -132,7 +138,12 @@ export interface AnyResourceDefinition<Config> {
   readonly secretOutputs?: readonly string[];
   readonly stableOutputs?: readonly string[];
   readonly runsAtPreview?: boolean;
-  defaults?(given: GivenInputs, stored: GivenInputs | undefined, context: NamingContext<Config>): GivenInputs;
+  readonly diffsUnknowns?: boolean;
+  defaults?(
+    given: GivenInputs,
+    stored: GivenInputs | undefined,
+    context: NamingContext<Config>,
+  ): GivenInputs | Promise<GivenInputs>;
   recorded?(inputs: GivenInputs, given: GivenInputs, stored: GivenInputs | undefined): GivenInputs;
   check?(inputs: object, context: ResourceContext<Config>): Promise<CheckFailure[]>;
   diff?(
