@@ -3,9 +3,14 @@ import { PostgresConnection } from '@supabase/lite/postgres';
 import { Kysely, sql } from 'kysely';
 import { pooledDialect } from './dialect.ts';
 import { errorForLite } from './error-codes.ts';
+import { noticingOutage } from './notice-outage.ts';
+import { DatabaseUnavailable } from './outage.ts';
 import type { SessionPool } from './pool.ts';
 import { enterRequest } from './request-context.ts';
 import { SchemaCache } from './schema-cache.ts';
+
+/** How long the schema may go on changing before a reading of it counts as failed, in ms. */
+const patience = 5_000;
 
 type Transaction = NonNullable<ConnectionContextOptions['transaction']>;
 
@@ -35,7 +40,7 @@ export class EmbeddedConnection extends PostgresConnection {
 
   override async introspect(options?: { useCache?: boolean }): Promise<IntrospectResult> {
     if (options?.useCache !== true) this.schema.invalidate();
-    return this.schema.current();
+    return noticingOutage(this.schema.current()); // read for another request, perhaps
   }
 
   override async withContext<T>(
@@ -69,8 +74,23 @@ export class EmbeddedConnection extends PostgresConnection {
     return errorForLite(error);
   }
 
-  /** lite's introspection over one snapshot of the catalogue. It hides errors: an empty schema without functions. */
+  /**
+   * One consistent state of the schema. PostgreSQL looks some names up in its newest state, so a reading fails when the
+   * schema changes under it; it is then begun anew, until the change is over.
+   */
   async #readSchema(): Promise<IntrospectResult> {
+    const deadline = Date.now() + patience;
+    for (;;) {
+      try {
+        return await this.#readSchemaOnce();
+      } catch (error) {
+        if (error instanceof DatabaseUnavailable || Date.now() > deadline) throw error;
+      }
+    }
+  }
+
+  /** lite's introspection over one snapshot of the catalogue. It hides errors: an empty schema without functions. */
+  async #readSchemaOnce(): Promise<IntrospectResult> {
     return this.kysely
       .transaction()
       .setIsolationLevel('repeatable read')

@@ -9,7 +9,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import { currentScope } from '../request-scope.ts';
+import { noticingOutage } from './notice-outage.ts';
 import { DatabaseUnavailable } from './outage.ts';
 import type { SessionPool } from './pool.ts';
 import type { Session } from './session.ts';
@@ -24,7 +24,7 @@ class PooledConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, command, count } = await noticing(this.session.query(query.sql, query.parameters));
+    const { rows, command, count } = await noticingOutage(this.session.query(query.sql, query.parameters));
     const result = { rows: rows as R[] }; // Kysely's own contract: the type of a row is the caller's word
     return changing.has(command) ? { ...result, numAffectedRows: BigInt(count) } : result;
   }
@@ -45,17 +45,17 @@ class PooledDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<PooledConnection> {
-    return new PooledConnection(await noticing(this.#pool.acquire()));
+    return new PooledConnection(await noticingOutage(this.#pool.acquire()));
   }
 
   async beginTransaction({ session }: PooledConnection, settings: TransactionSettings): Promise<void> {
     const isolation = settings.isolationLevel === undefined ? '' : ` isolation level ${settings.isolationLevel}`;
     const access = settings.accessMode === undefined ? '' : ` ${settings.accessMode}`;
-    await noticing(session.query(`begin${isolation}${access}`));
+    await noticingOutage(session.query(`begin${isolation}${access}`));
   }
 
   async commitTransaction({ session }: PooledConnection): Promise<void> {
-    const { command } = await noticing(session.query('commit'));
+    const { command } = await noticingOutage(session.query('commit'));
     // PostgreSQL answers ROLLBACK to the commit of a transaction in which a statement failed: nothing was kept.
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
   }
@@ -74,17 +74,6 @@ class PooledDriver implements Driver {
   }
 
   async destroy(): Promise<void> {}
-}
-
-/** Tells the request that PostgreSQL was away, whatever lite makes of the error. */
-async function noticing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    const scope = currentScope();
-    if (scope !== undefined && error instanceof DatabaseUnavailable) scope.outage ??= error;
-    throw error;
-  }
 }
 
 /** PostgreSQL for Kysely, over our own sessions. Closing the pool is its owner's business. */

@@ -71,7 +71,7 @@ export class Session {
       onclose: () => this.#end(),
     };
     this.#client = postgres(driverOptions);
-    this.#answerTimeout = options.answerTimeout ?? 15_000;
+    this.#answerTimeout = options.answerTimeout ?? 10_000;
     this.closed = this.#over.promise;
   }
 

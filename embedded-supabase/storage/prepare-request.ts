@@ -34,23 +34,37 @@ export async function prepareStorageRequest(
   scope: RequestScope,
   maxFileSize: number,
 ): Promise<Request | Response> {
-  if (request.method !== 'POST' && request.method !== 'PUT') return request;
-  if (/^\/storage\/v1\/bucket(?:\/[^/]+)?$/.test(url.pathname)) return prepareBucket(request, scope, maxFileSize);
-  if (/^\/storage\/v1\/object\/sign\/[^/]+$/.test(url.pathname)) return prepareSigning(request, scope);
-  const isUpload = /^\/storage\/v1\/object\/(?!(?:list|list-v2|move|copy|sign|info|public)(?:\/|$))/.test(url.pathname);
-  if (!isUpload) return request;
+  if (request.method === 'GET' || request.method === 'HEAD') return request;
+  const isUpload =
+    request.method !== 'DELETE' &&
+    /^\/storage\/v1\/object\/(?:upload\/sign\/|(?!(?:list|move|copy|sign|info|public)(?:\/|$)))/.test(url.pathname);
+  if (isUpload) return prepareUpload(request, scope, maxFileSize);
+
+  const text = await request.text();
+  const body = text === '' ? {} : parseJson(text);
+  if (body === undefined) return storageError(400, 'InvalidRequest', 'the body is no JSON');
+  if (/^\/storage\/v1\/bucket(?:\/[^/]+)?$/.test(url.pathname) && request.method !== 'DELETE') {
+    return prepareBucket(request, body, scope, maxFileSize);
+  }
+  if (/^\/storage\/v1\/object\/sign\/[^/]+$/.test(url.pathname)) {
+    const names = signing.safeParse(body);
+    if (!names.success) return storageError(400, 'InvalidRequest', 'expiresIn and paths are needed');
+    scope.namesToSign = names.data.paths;
+  }
+  return withBody(request, text);
+}
+
+async function prepareUpload(request: Request, scope: RequestScope, maxFileSize: number): Promise<Request | Response> {
   const contentType = request.headers.get('content-type') ?? '';
   if (contentType.toLowerCase().startsWith('multipart/form-data')) {
     return prepareMultipart(request, contentType, scope, maxFileSize);
   }
   const metadata = request.headers.get('x-metadata');
-  if (metadata !== null) return withMetadata(request, Buffer.from(metadata, 'base64').toString('utf8'), scope);
-  return request;
+  return metadata === null ? request : withMetadata(request, Buffer.from(metadata, 'base64').toString('utf8'), scope);
 }
 
-async function prepareBucket(request: Request, scope: RequestScope, maxFileSize: number): Promise<Request | Response> {
-  const text = await request.text();
-  const body = bucket.safeParse(parseJson(text));
+function prepareBucket(request: Request, json: unknown, scope: RequestScope, maxFileSize: number): Request | Response {
+  const body = bucket.safeParse(json);
   if (!body.success) {
     const wrongType = body.error.issues.some((issue) => issue.path[0] === 'allowed_mime_types');
     const message = body.error.issues.map((issue) => issue.message).join('; ');
@@ -68,14 +82,6 @@ async function prepareBucket(request: Request, scope: RequestScope, maxFileSize:
     ...(Array.isArray(types) ? { allowed_mime_types: types } : {}),
   };
   return withBody(request, JSON.stringify(forLite));
-}
-
-async function prepareSigning(request: Request, scope: RequestScope): Promise<Request | Response> {
-  const text = await request.text();
-  const body = signing.safeParse(parseJson(text));
-  if (!body.success) return storageError(400, 'InvalidRequest', 'expiresIn and paths are needed');
-  scope.namesToSign = body.data.paths;
-  return withBody(request, text);
 }
 
 async function prepareMultipart(

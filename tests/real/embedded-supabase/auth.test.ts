@@ -1,5 +1,6 @@
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { dataOf, type Fixture, startFixture } from './support.ts';
 
 let kit: Fixture;
@@ -141,7 +142,7 @@ describe('keys', () => {
     (await fetch(`${kit.url}${path}`, { headers })).status;
 
   beforeAll(async () => {
-    await kit.sql`create table public.things (id int)`;
+    await kit.migrate('create table public.things (id int)');
   });
 
   test.each(['/rest/v1/things', '/auth/v1/settings', '/storage/v1/bucket', '/auth/v1/admin/users'])(

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { dataOf, type Fixture, startFixture } from './support.ts';
 
 let kit: Fixture;
 
 beforeAll(async () => {
   kit = await startFixture();
-  await kit.sql.unsafe(`
+  await kit.migrate(`
     create type public.mood as enum ('calm', 'stormy');
     create table public.authors (id bigint generated always as identity primary key, name text not null unique);
     create table public.books (

@@ -1,5 +1,6 @@
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { dataOf, type Fixture, startFixture } from './support.ts';
 
 let kit: Fixture;
@@ -7,9 +8,9 @@ let kit: Fixture;
 beforeAll(async () => {
   kit = await startFixture();
   // No table has row-level security yet: the first request must not decide for those that come later.
-  await kit.sql.unsafe('create table public.open_table (id int)');
+  await kit.migrate('create table public.open_table (id int)');
   await kit.server.from('open_table').select();
-  await kit.sql.unsafe(`
+  await kit.migrate(`
     create table public.notes (
       id uuid primary key default gen_random_uuid(),
       user_id uuid not null default auth.uid() references auth.users on delete cascade,

@@ -4,6 +4,7 @@ import { Agent, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
 import { dataOf, type Fixture, startFixture } from './support.ts';
 
 let kit: Fixture;
@@ -11,7 +12,7 @@ let bucket: string;
 
 beforeAll(async () => {
   kit = await startFixture();
-  await kit.sql.unsafe(`
+  await kit.migrate(`
     create policy own_files on storage.objects to authenticated
       using (bucket_id like 'own-%' and (storage.foldername(name))[1] = auth.uid()::text)
       with check (bucket_id like 'own-%' and (storage.foldername(name))[1] = auth.uid()::text);

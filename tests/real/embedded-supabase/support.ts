@@ -6,6 +6,7 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import postgres from 'postgres';
+import { vi } from 'vitest';
 import type { Settings } from '../../../embedded-supabase/config.ts';
 import { type EmbeddedSupabase, startEmbeddedSupabase } from '../../../embedded-supabase/start.ts';
 import { startPostgres, type TestPostgres } from '../../support/containers.ts';
@@ -18,6 +19,8 @@ export interface Fixture {
   /** The database itself, as a migration reaches it. */
   readonly sql: postgres.Sql;
   readonly url: string;
+  /** Runs statements as a migration does, and returns when the API knows what they changed. */
+  migrate(statements: string): Promise<void>;
   /** Under the secret key: role service_role. */
   readonly server: SupabaseClient;
   /** Under the publishable key: role anon until it signs in. */
@@ -46,13 +49,21 @@ export async function startFixture(changes: Partial<Settings> = {}): Promise<Fix
   const connect = (key: string) =>
     createClient(supabase.url, key, { auth: { persistSession: false, autoRefreshToken: false } });
   const client = () => connect(settings.publishableKey);
+  const service = connect(settings.secretKey);
+  let migrations = 0;
   return {
     supabase,
     settings,
     postgres: server,
     sql,
     url: supabase.url,
-    server: connect(settings.secretKey),
+    async migrate(statements) {
+      migrations += 1;
+      const name = `migrated_${migrations}`;
+      await sql.unsafe(`${statements}; create function public.${name}() returns int language sql as 'select 1'`);
+      await vi.waitUntil(async () => (await service.rpc(name)).status === 200);
+    },
+    server: service,
     client,
     async signedUp(email = `${randomBytes(6).toString('hex')}@example.com`) {
       const own = client();
