@@ -11,6 +11,7 @@ import { labels, type StackContext } from './docker/stack-context.ts';
 import { stackImages } from './docker/stack-images.ts';
 import { LiveRelease } from './kit/live-release.ts';
 import { Secret } from './kit/secret.ts';
+import { preflight, publishedPorts } from './preflight.ts';
 import { assertFits, profiles, type Role } from './profiles.ts';
 import { ConversationSchema } from './supabase/conversation-schema.ts';
 import { EmbeddedProject } from './supabase/embedded-project.ts';
@@ -24,6 +25,9 @@ const roles: Role[] = ['redis', 'service', 'caddy'];
 if (embedded) roles.push('postgres', 'supabase');
 if (settings.redisCommander) roles.push('redis-commander');
 assertFits(settings.profile, profile, roles);
+// A preview only tells: it must work where there is no engine, too.
+if (!pulumi.runtime.isDryRun())
+  await preflight({ ...settings, stack: pulumi.getStack(), ports: publishedPorts(settings) });
 
 const engine = new docker.Provider('engine', settings.dockerHost ? { host: settings.dockerHost } : {});
 const onBox = { providers: { docker: engine } };

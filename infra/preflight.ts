@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type Docker from 'dockerode';
+import type { Settings } from './config.ts';
 import { type Listener, listeningPorts } from './listening-ports.ts';
+import { connectEngine } from './providers/docker/engine.ts';
 
 export interface PublishedPort {
   /** The configuration key that moves it. */
@@ -13,8 +15,8 @@ export interface PreflightArgs {
   readonly stack: string;
   readonly namespace: string;
   readonly ports: readonly PublishedPort[];
-  /** An engine on this machine. */
-  readonly engine: Docker;
+  /** As in DOCKER_HOST, which is the default. */
+  readonly dockerHost: string | undefined;
 }
 
 /** What stands in the way of an update, all of it, each with its remedy. */
@@ -25,15 +27,25 @@ export class PreflightError extends Error {
   }
 }
 
+/** The ports that a stack publishes on its box. */
+export function publishedPorts(settings: Settings): PublishedPort[] {
+  const keys: (keyof Settings & `${string}Port`)[] = ['httpPort', 'httpsPort'];
+  if (settings.supabase === 'embedded') keys.push('supabasePort', 'postgresPort');
+  if (settings.redisCommander) keys.push('redisCommanderPort');
+  return keys.map((key) => ({ key, port: settings[key] }));
+}
+
 const leastFreeMiB = 2048;
 
 /** Looks at the box before anything is changed. Throws one {@link PreflightError} with everything found. */
 export async function preflight(args: PreflightArgs): Promise<void> {
-  const problems = [...(await fullDisk(args.engine)), ...(await takenPorts(args))];
+  const engine = await connectEngine(args.dockerHost);
+  const isHere = !args.dockerHost?.startsWith('ssh://');
+  const problems = isHere ? [...(await fullDisk(engine)), ...(await takenPorts(args, engine))] : [];
   if (problems.length > 0) throw new PreflightError(problems);
 }
 
-async function fullDisk(engine: Docker): Promise<string[]> {
+export async function fullDisk(engine: Pick<Docker, 'info'>): Promise<string[]> {
   const { DockerRootDir: directory } = await engine.info();
   if (!existsSync(directory)) return []; // an engine in a virtual machine keeps its data where we can't look
   const { bavail, bsize } = await statfs(directory);
@@ -44,7 +56,7 @@ async function fullDisk(engine: Docker): Promise<string[]> {
   ];
 }
 
-async function takenPorts({ stack, namespace, ports, engine }: PreflightArgs): Promise<string[]> {
+async function takenPorts({ stack, namespace, ports }: PreflightArgs, engine: Docker): Promise<string[]> {
   const containers = await engine.listContainers();
   const listeners = listeningPorts();
   return ports.flatMap(({ key, port }) => {

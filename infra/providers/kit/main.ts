@@ -1,5 +1,6 @@
 import { serveProvider } from '../plugin/serve.ts';
 import { kitConfig } from './config.ts';
+import { liveRelease } from './live-release.ts';
 import { secret } from './secret.ts';
 
-await serveProvider({ name: 'kit', version: '0.1.0', config: kitConfig, resources: [secret] });
+await serveProvider({ name: 'kit', version: '0.1.0', config: kitConfig, resources: [secret, liveRelease] });

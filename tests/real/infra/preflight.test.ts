@@ -1,13 +1,11 @@
 import { createServer, type Server } from 'node:net';
-import Docker from 'dockerode';
 import { afterEach, describe, expect, it } from 'vitest';
-import { preflight } from '../../../infra/preflight.ts';
+import { fullDisk, preflight } from '../../../infra/preflight.ts';
 import { freePort, startRedis, type TestServer } from '../../support/containers.ts';
 
-const stack = { stack: 'local', namespace: 'preflight-test' };
+const stack = { stack: 'local', namespace: 'preflight-test', dockerHost: undefined };
 
 describe('before anything is changed', () => {
-  const engine = new Docker();
   let listener: Server | undefined;
   let redis: TestServer | undefined;
   afterEach(async () => {
@@ -17,7 +15,7 @@ describe('before anything is changed', () => {
   });
 
   it('finds nothing wrong where nothing is', async () => {
-    await preflight({ ...stack, engine, ports: [{ key: 'httpPort', port: await freePort() }] });
+    await preflight({ ...stack, ports: [{ key: 'httpPort', port: await freePort() }] });
   });
 
   it('names every taken port, the process or container that has it, and the key that moves it', async () => {
@@ -29,7 +27,7 @@ describe('before anything is changed', () => {
       { key: 'httpPort', port },
       { key: 'httpsPort', port: redis.port },
     ];
-    const refusal = await preflight({ ...stack, engine, ports }).catch((error: Error) => error.message);
+    const refusal = await preflight({ ...stack, ports }).catch((error: Error) => error.message);
     expect(refusal).toContain(`(process ${process.pid})`);
     expect(refusal).toContain(`pulumi config set httpPort <port> -s local`);
     expect(refusal).toContain(`port ${redis.port} is taken by container ${Name.replace('/', '')}`);
@@ -37,9 +35,7 @@ describe('before anything is changed', () => {
 
   it('refuses a nearly full disk', async () => {
     // The file system of /proc has no free block: an engine that keeps its data there is one with a full disk.
-    const full = Object.assign(new Docker(), { info: async () => ({ DockerRootDir: '/proc' }) });
-    await expect(preflight({ ...stack, engine: full, ports: [] })).rejects.toThrow(
-      /\/proc has 0 MiB free and 2048 MiB/,
-    );
+    const engine = { info: async () => ({ DockerRootDir: '/proc' }) };
+    expect(await fullDisk(engine)).toEqual([expect.stringMatching(/\/proc has 0 MiB free and 2048 MiB/)]);
   });
 });
