@@ -1,0 +1,95 @@
+import type {
+  Caller,
+  Conversation,
+  Message,
+  NamedMessage,
+  NewConversation,
+  Receipt,
+  Thread,
+  Tier,
+} from './conversation.ts';
+
+/** Which messages of a thread: the newest, or the newest before `before`, or the oldest after `after`. */
+export interface PageRequest {
+  /** 1 to `limits.messagesPerPage`. A page holds fewer where it would get larger than `limits.pageBytes`. */
+  readonly limit: number;
+  readonly before?: number;
+  readonly after?: number;
+}
+
+/** What is stored of a conversation, and how long it stays; `expires_in_ms` is null when it stays for good. */
+export interface Stored {
+  readonly tier: Tier;
+  readonly conversation: Conversation;
+  readonly expires_in_ms: number | null;
+}
+
+export interface Appended extends Stored {
+  /** One for each message, in the order in which they were given. */
+  readonly receipts: readonly Receipt[];
+}
+
+export interface ThreadRead extends Stored, Thread {}
+
+/** Answers when what it is about is there, within a few seconds; throws with the reason when it is not. */
+export interface Probe {
+  readonly name: string;
+  /** Without it the service can't do its work; without any other it is merely slower. */
+  readonly required: boolean;
+  answer(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Keeps conversations. All methods throw the errors of `errors.ts`, `RecordUnavailable` among them; whatever else they
+ * throw is a defect. Safe for any number of callers at once, in any number of processes (but for `memory`).
+ */
+export interface ConversationStore {
+  /** The tiers that work at this moment, fastest first. */
+  tiers(): readonly Tier[];
+  readonly probes: readonly Probe[];
+
+  /** The caller owns it. `ttlSeconds` is counted from when it was last read or written, kept to the minute. */
+  create(caller: Caller, conversation: NewConversation, ttlSeconds: number): Promise<Stored>;
+
+  /**
+   * All messages or none, behind every one that was acknowledged before. One that is there already counts as appended
+   * (its receipt says `duplicate`) if it says the same, else `ClientMessageIdReused`. With `expectedSeq`, `SeqConflict`
+   * when another seq is the last one and there is something new to append.
+   */
+  append(
+    caller: Caller,
+    id: string,
+    messages: readonly NamedMessage[],
+    expectedSeq: number | undefined,
+  ): Promise<Appended>;
+
+  /** Gives up with `CallerGone` when `signal` is aborted. */
+  read(caller: Caller, id: string, page: PageRequest, signal: AbortSignal): Promise<ThreadRead>;
+
+  close(): Promise<void>;
+}
+
+/** The store that acknowledges. It can say that a copy still fits without sending all of it again. */
+export interface ConversationRecord extends ConversationStore {
+  /** Like `read` of the newest page, but without messages when `knownSeq` is the last seq: then `messages` is undefined. */
+  readUnlessUnchanged(
+    caller: Caller,
+    id: string,
+    limit: number,
+    knownSeq: number,
+    signal: AbortSignal,
+  ): Promise<ThreadRead | (Stored & { readonly messages: undefined })>;
+}
+
+export function mayReach(caller: Caller, { user_id: owner }: Pick<Conversation, 'user_id'>): boolean {
+  return caller.kind === 'server' || caller.id === owner;
+}
+
+/** Messages as they are stored once the store has said where they came to stand; without those that were there before. */
+export function storedMessages(messages: readonly NamedMessage[], receipts: readonly Receipt[]): Message[] {
+  const byName = new Map(messages.map((message) => [message.client_message_id, message]));
+  return receipts.flatMap(({ client_message_id, seq, created_at, duplicate }) => {
+    const message = byName.get(client_message_id);
+    return message === undefined || duplicate ? [] : [{ seq, ...message, created_at }];
+  });
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { limits } from './limits.ts';
+
+/**
+ * The words of this service, which mean the same in SQL, in Redis, in the stores and in the API. Fields have the same
+ * names there, too: a message is never renamed on its way.
+ *
+ * - **Conversation**: what belongs together under one id; has an owner (a user, or the server itself) and a time to live
+ *   that begins anew when it is read or written.
+ * - **Message**: what one side said. Its `seq` is its place: 1, 2, 3 … without gap or duplicate in each conversation, the
+ *   same for every reader. Its `client_message_id` is its name: sent twice, it is there once.
+ * - **Thread**: a conversation with a run of its messages.
+ * - **Record**: where a message is when it is acknowledged. With the backends `supabase` and `dual` that is PostgreSQL
+ *   behind Supabase.
+ * - **Hot copy**: the newest part of a thread in Redis. It may be missing; it is never wrong: whoever can't prove that it
+ *   fits the record throws it away.
+ * - **Tier**: what answered: `redis` (the hot copy, or Redis as the record), `supabase`, `memory`.
+ * - **Outbox**: where acknowledged messages wait while the record is away. Not built yet; without it, nothing is
+ *   acknowledged while the record is away.
+ */
+
+/** Who said it. */
+export const role = z.enum(['user', 'assistant', 'system', 'tool']);
+export type Role = z.output<typeof role>;
+
+/** One piece of a message that is more than a text: what it is says `type`, what else it has depends on that. */
+const part = z.looseObject({ type: z.string().min(1).max(100) });
+
+/** A text, or typed parts. */
+export const content = z.union([z.string(), z.array(part)]);
+export type Content = z.output<typeof content>;
+
+/** Whatever the client wants to find again; the service does not look into it. */
+export const metadata = z.record(z.string(), z.unknown());
+export type Metadata = z.output<typeof metadata>;
+
+const seq = z.int().min(0);
+const timestamp = z.iso.datetime({ offset: true });
+
+/** A conversation as it is stored. Times are ISO 8601 with an offset; `last_seq` 0 means that there is no message. */
+export const conversation = z.object({
+  id: z.uuid(),
+  user_id: z.guid().nullable(),
+  continuation_id: z.uuid(),
+  title: z.string().nullable(),
+  metadata,
+  last_seq: seq,
+  created_at: timestamp,
+  updated_at: timestamp,
+  accessed_at: timestamp,
+  expires_at: timestamp.nullable(),
+});
+export type Conversation = z.output<typeof conversation>;
+
+/** A message as it is stored. */
+export const message = z.object({
+  seq: z.int().min(1),
+  client_message_id: z.string(),
+  role,
+  content,
+  metadata,
+  created_at: timestamp,
+});
+export type Message = z.output<typeof message>;
+
+/** A conversation with a run of its messages, oldest first, and whether it has more on either side of them. */
+export interface Thread {
+  readonly conversation: Conversation;
+  readonly messages: readonly Message[];
+  readonly has_earlier: boolean;
+  readonly has_later: boolean;
+}
+
+/** What begins a conversation. */
+export const newConversation = z.strictObject({
+  title: z.string().min(1).max(limits.titleLength).nullable().default(null),
+  metadata: metadata.default({}),
+});
+export type NewConversation = z.output<typeof newConversation>;
+
+/** A message to append. Without a `client_message_id` it gets one, and sending it again appends it again. */
+export const newMessage = z.strictObject({
+  client_message_id: z.string().min(1).max(limits.clientMessageIdLength).optional(),
+  role,
+  content,
+  metadata: metadata.default({}),
+});
+
+/** Messages to append in this order, all or none. */
+export const newMessages = z
+  .array(newMessage)
+  .min(1)
+  .max(limits.messagesPerAppend)
+  .superRefine((messages, context) => {
+    const seen = new Set<string>();
+    for (const [index, { client_message_id: name }] of messages.entries()) {
+      if (name === undefined) continue;
+      if (seen.has(name)) {
+        const path = [index, 'client_message_id'];
+        context.addIssue({ code: 'custom', path, message: 'is that of an earlier message in this request' });
+      }
+      seen.add(name);
+    }
+  });
+export type NewMessages = z.output<typeof newMessages>;
+
+/** A message to append that has its name. */
+export interface NamedMessage {
+  readonly client_message_id: string;
+  readonly role: Role;
+  readonly content: Content;
+  readonly metadata: Metadata;
+}
+
+/** Where an appended message came to stand. `duplicate`: it was there already, and stayed as it was. */
+export const receipt = z.object({
+  client_message_id: z.string(),
+  seq: z.int().min(1),
+  created_at: timestamp,
+  duplicate: z.boolean(),
+});
+export type Receipt = z.output<typeof receipt>;
+
+export const tiers = ['redis', 'supabase', 'memory'] as const;
+export type Tier = (typeof tiers)[number];
+
+/** Who asks. A user's token goes with it: the record decides by that token what the user may see. */
+export type Caller =
+  | { readonly kind: 'server' }
+  | { readonly kind: 'user'; readonly id: string; readonly token: string };

@@ -1,0 +1,101 @@
+import type { Message } from './conversation.ts';
+
+/**
+ * What a conversation, or the place where it is stored, says no to. `code` is stable and for programs, `message` is for
+ * people; neither holds what a message says, or a secret.
+ */
+export abstract class ConversationError extends Error {
+  abstract readonly code: string;
+}
+
+/** There is none, it has expired, or it is somebody else's: the caller is not told which. */
+export class ConversationNotFound extends ConversationError {
+  override readonly name = 'ConversationNotFound';
+  readonly code = 'conversation_not_found';
+
+  constructor() {
+    super('there is no such conversation');
+  }
+}
+
+/** Others have appended since the caller looked. */
+export class SeqConflict extends ConversationError {
+  override readonly name = 'SeqConflict';
+  readonly code = 'seq_conflict';
+  readonly lastSeq: number;
+  /** What the caller has missed, oldest first; one page at most. */
+  readonly missed: readonly Message[];
+
+  constructor(lastSeq: number, missed: readonly Message[]) {
+    super(`the last message is ${lastSeq} by now: look at what was missed, and send it again with that seq`);
+    this.lastSeq = lastSeq;
+    this.missed = missed;
+  }
+}
+
+/** A message of that name is there and says something else: sending the same again must send the same. */
+export class ClientMessageIdReused extends ConversationError {
+  override readonly name = 'ClientMessageIdReused';
+  readonly code = 'client_message_id_reused';
+  readonly clientMessageId: string;
+  readonly seq: number;
+
+  constructor(clientMessageId: string, seq: number) {
+    super(`message ${seq} has this client_message_id and another role or content: give a new message a new one`);
+    this.clientMessageId = clientMessageId;
+    this.seq = seq;
+  }
+}
+
+/** A message, or the metadata of a conversation, beyond the limit in bytes. */
+export class TooLarge extends ConversationError {
+  override readonly name = 'TooLarge';
+  readonly code = 'message_too_large';
+
+  constructor(what: string, limit: number, options?: ErrorOptions) {
+    super(`${what} is larger than ${limit} bytes: put large content into a file and refer to it`, options);
+  }
+}
+
+/** Valid by the rules of this service, but not by those of the record. */
+export class RefusedByRecord extends ConversationError {
+  override readonly name = 'RefusedByRecord';
+  readonly code = 'refused_by_record';
+
+  constructor(options: ErrorOptions) {
+    super('the database refused this content; nothing was stored', options);
+  }
+}
+
+/** The record does not know this user, or not any more. */
+export class CallerRefused extends ConversationError {
+  override readonly name = 'CallerRefused';
+  readonly code = 'unauthorized';
+
+  constructor(options: ErrorOptions) {
+    super('the token is not accepted: sign in again', options);
+  }
+}
+
+/**
+ * The record did not answer in time, or not at all. An append may have been stored nevertheless: sending it again with
+ * the same `client_message_id` finds out, and never stores it twice.
+ */
+export class RecordUnavailable extends ConversationError {
+  override readonly name = 'RecordUnavailable';
+  readonly code = 'record_unavailable';
+
+  constructor(options: ErrorOptions) {
+    super('the record is away, nothing was acknowledged: send it again with the same client_message_id', options);
+  }
+}
+
+/** The caller is gone, so the work was given up. */
+export class CallerGone extends ConversationError {
+  override readonly name = 'CallerGone';
+  readonly code = 'caller_gone';
+
+  constructor(options: ErrorOptions) {
+    super('the caller closed the connection before there was an answer', options);
+  }
+}

@@ -1,0 +1,16 @@
+/** What is refused, so that no request costs more than the service can bear. Bytes are those of JSON in UTF-8. */
+export const limits = {
+  bodyBytes: 4 * 1024 * 1024,
+  /** Content and metadata of one message. The record's own limit is twice that, for its longer way of writing JSON. */
+  messageBytes: 1024 * 1024,
+  /** Metadata of a conversation. */
+  conversationMetadataBytes: 16 * 1024,
+  /** A page ends before it holds more than this, unless one message alone does. */
+  pageBytes: 4 * 1024 * 1024,
+  messagesPerAppend: 100,
+  messagesPerPage: 100,
+  titleLength: 500,
+  clientMessageIdLength: 200,
+  /** Levels of objects and arrays in a request, the outermost included. */
+  jsonDepth: 32,
+} as const;

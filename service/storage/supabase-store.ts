@@ -1,0 +1,166 @@
+import { createClient, type SupabaseClient } from '@supabase/supabase-js';
+import { z } from 'zod';
+import {
+  type Caller,
+  conversation,
+  message,
+  type NamedMessage,
+  type NewConversation,
+  receipt,
+  type Tier,
+} from '../conversation/conversation.ts';
+import type {
+  Appended,
+  ConversationRecord,
+  PageRequest,
+  Probe,
+  Stored,
+  ThreadRead,
+} from '../conversation/conversation-store.ts';
+import { CallerGone, ClientMessageIdReused, ConversationNotFound, SeqConflict } from '../conversation/errors.ts';
+import { type SupabaseAnswer, supabaseError } from './supabase-error.ts';
+import { poolLimits, SupabasePool } from './supabase-pool.ts';
+
+export interface SupabaseSettings {
+  readonly url: string;
+  /** Users' requests carry it as their API key, beside the user's own token. */
+  readonly publishableKey: string;
+  /** The server's own requests are made under it. */
+  readonly secretKey: string;
+}
+
+// What the functions of the migrations return.
+const head = z.object({ conversation, expires_in_ms: z.number().nullable() });
+const notFound = z.object({ status: z.literal('not_found') });
+const read = z.discriminatedUnion('status', [
+  notFound,
+  head.extend({ status: z.literal('unchanged') }),
+  head.extend({
+    status: z.literal('found'),
+    messages: z.array(message),
+    has_earlier: z.boolean(),
+    has_later: z.boolean(),
+  }),
+]);
+const appended = z.discriminatedUnion('status', [
+  notFound,
+  z.object({ status: z.literal('client_message_id_reused'), client_message_id: z.string(), seq: z.number() }),
+  z.object({ status: z.literal('conflict'), last_seq: z.number(), missed: z.array(message) }),
+  head.extend({ status: z.literal('appended'), messages: z.array(receipt) }),
+]);
+
+const nobodysConversation = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Conversations in PostgreSQL, through Supabase's API: one call for everything. A user's calls are made under the
+ * user's own token, so that row-level security decides what there is for them.
+ */
+export class SupabaseStore implements ConversationRecord {
+  readonly probes: readonly Probe[];
+  readonly #pool: SupabasePool;
+  readonly #forUsers: SupabaseClient;
+  readonly #forServer: SupabaseClient;
+
+  constructor({ url, publishableKey, secretKey }: SupabaseSettings) {
+    const pool = new SupabasePool(url);
+    const client = (key: string) =>
+      createClient(url, key, {
+        accessToken: async () => null, // no session: whose token it is goes with each call
+        global: { fetch: pool.fetch },
+        db: { retry: false },
+      });
+    this.#pool = pool;
+    this.#forUsers = client(publishableKey);
+    this.#forServer = client(secretKey);
+    this.probes = [
+      { name: 'supabase', required: true, answer: (signal) => this.#askGateway(url, publishableKey, signal) },
+      { name: 'database', required: true, answer: (signal) => this.#askDatabase(signal) },
+    ];
+  }
+
+  tiers(): readonly Tier[] {
+    return ['supabase'];
+  }
+
+  async create(caller: Caller, { title, metadata }: NewConversation, ttlSeconds: number): Promise<Stored> {
+    const stored = await this.#call(caller, 'create_conversation', { title, metadata, ttl_seconds: ttlSeconds }, head);
+    return { tier: 'supabase', ...stored };
+  }
+
+  async append(
+    caller: Caller,
+    id: string,
+    messages: readonly NamedMessage[],
+    expectedSeq: number | undefined,
+  ): Promise<Appended> {
+    const input = { conversation_id: id, messages, expected_seq: expectedSeq ?? null };
+    const result = await this.#call(caller, 'append_messages', input, appended);
+    switch (result.status) {
+      case 'not_found':
+        throw new ConversationNotFound();
+      case 'client_message_id_reused':
+        throw new ClientMessageIdReused(result.client_message_id, result.seq);
+      case 'conflict':
+        throw new SeqConflict(result.last_seq, result.missed);
+      case 'appended': {
+        const { status: _, messages: receipts, ...stored } = result;
+        return { tier: 'supabase', ...stored, receipts };
+      }
+    }
+  }
+
+  async read(caller: Caller, id: string, page: PageRequest, signal: AbortSignal): Promise<ThreadRead> {
+    const result = await this.#read(caller, id, page, null, signal);
+    if (result.messages === undefined) throw new Error('read_thread left out messages that were asked for');
+    return result;
+  }
+
+  readUnlessUnchanged(caller: Caller, id: string, limit: number, knownSeq: number, signal: AbortSignal) {
+    return this.#read(caller, id, { limit }, knownSeq, signal);
+  }
+
+  /** Lets calls that are under way finish. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  async #read(caller: Caller, id: string, page: PageRequest, knownSeq: number | null, signal: AbortSignal) {
+    const input = {
+      conversation_id: id,
+      max_messages: page.limit,
+      before_seq: page.before ?? null,
+      after_seq: page.after ?? null,
+      known_seq: knownSeq,
+    };
+    const result = await this.#call(caller, 'read_thread', input, read, signal);
+    if (result.status === 'not_found') throw new ConversationNotFound();
+    const { status, ...thread } = result;
+    return 'messages' in thread
+      ? { tier: 'supabase' as const, ...thread }
+      : { tier: 'supabase' as const, ...thread, messages: undefined };
+  }
+
+  /** Without `signal` a call runs to its end even when nobody waits for it any more: what it writes is not left open. */
+  async #call<T>(caller: Caller, name: string, input: object, output: z.ZodType<T>, signal?: AbortSignal): Promise<T> {
+    const call = caller.kind === 'user' ? this.#forUsers.rpc(name, input) : this.#forServer.rpc(name, input);
+    if (caller.kind === 'user') call.setHeader('authorization', `Bearer ${caller.token}`);
+    const deadline = AbortSignal.timeout(poolLimits.total);
+    const answer: SupabaseAnswer = await call.abortSignal(signal ? AbortSignal.any([signal, deadline]) : deadline);
+    if (answer.error === null) return output.parse(answer.data);
+    if (signal?.aborted) throw new CallerGone({ cause: signal.reason });
+    throw supabaseError(answer, caller);
+  }
+
+  async #askGateway(url: string, key: string, signal: AbortSignal): Promise<void> {
+    const { status } = await this.#pool.fetch(new URL('/auth/v1/health', url), { headers: { apikey: key }, signal });
+    if (status !== 200) throw new Error(`GET /auth/v1/health was answered ${status}`);
+  }
+
+  /** Goes through the API to a function of ours and to its tables, and finds nothing. */
+  async #askDatabase(signal: AbortSignal): Promise<void> {
+    const input = { conversation_id: nobodysConversation, max_messages: 1 };
+    const answer: SupabaseAnswer = await this.#forServer.rpc('read_thread', input).abortSignal(signal);
+    if (answer.error !== null) throw supabaseError(answer, { kind: 'server' });
+    notFound.parse(answer.data);
+  }
+}
