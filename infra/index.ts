@@ -1,5 +1,3 @@
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { loadConfig } from './config.ts';
@@ -13,11 +11,11 @@ import { LiveRelease } from './kit/live-release.ts';
 import { Secret } from './kit/secret.ts';
 import { preflight, publishedPorts } from './preflight.ts';
 import { assertFits, profiles, type Role } from './profiles.ts';
+import { fromProgram } from './project-path.ts';
 import { ConversationSchema } from './supabase/conversation-schema.ts';
 import { EmbeddedProject } from './supabase/embedded-project.ts';
 import { hostedProject } from './supabase/hosted-project.ts';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const settings = loadConfig();
 const profile = profiles[settings.profile];
 const embedded = settings.supabase === 'embedded';
@@ -31,7 +29,7 @@ if (!pulumi.runtime.isDryRun())
 
 const engine = new docker.Provider('engine', settings.dockerHost ? { host: settings.dockerHost } : {});
 const onBox = { providers: { docker: engine } };
-const images = stackImages(root, settings.images, onBox);
+const images = stackImages(settings.images, onBox);
 const network = new docker.Network(
   'network',
   { name: settings.namespace, labels: labels(settings.namespace, 'network') },
@@ -45,7 +43,7 @@ const project = embedded
   : hostedProject(pulumi.getStack(), settings);
 const schema =
   project.administration &&
-  new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
+  new ConversationSchema('schema', { project: project.administration, migrations: fromProgram('migrations') });
 
 const redisPassword = new Secret('redis-password', { bytes: 32, generation: settings.secretsGeneration }).value;
 const redis = new Redis('redis', { stack, image: images.redis(), password: redisPassword }, onBox);

@@ -1,6 +1,7 @@
 import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { type ContextFiles, type ImageRole, imageContext } from '../../images/context.ts';
+import { fromProgram } from '../project-path.ts';
 
 export interface KitImageArgs {
   readonly role: ImageRole;
@@ -24,7 +25,11 @@ export class KitImage extends pulumi.ComponentResource {
     this.reference = reference;
     new docker.RemoteImage(
       name,
-      { name: reference, keepLocally: true, build: { context: directory, buildArgs: { BASE: args.base } } },
+      {
+        name: reference,
+        keepLocally: true,
+        build: { context: fromProgram(directory), buildArgs: { BASE: args.base } },
+      },
       { parent: this },
     );
     this.registerOutputs({ reference });

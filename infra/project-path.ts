@@ -1,0 +1,12 @@
+import { dirname, join, relative } from 'node:path';
+
+/** The checkout. */
+export const projectRoot = dirname(import.meta.dirname);
+
+/**
+ * A path of the project as providers need it: from the program's folder, where the engine starts them. Relative, so that
+ * the same stack looks the same in another clone.
+ */
+export function fromProgram(path: string): string {
+  return relative(import.meta.dirname, join(projectRoot, path));
+}
