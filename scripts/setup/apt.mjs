@@ -29,9 +29,9 @@ export function systemEnvironment(kit) {
  * @param {Kit} kit
  * @param {Job} job
  * @param {readonly string[]} packages
- * @param {string} why
+ * @param {{ why: string, alsoDo: string }} options  alsoDo: what else a person without root has to do, as a command
  */
-export async function installPackages(kit, job, packages, why) {
+export async function installPackages(kit, job, packages, { why, alsoDo }) {
   const names = packages.join(' ');
   if (!existsSync('/etc/debian_version')) {
     throw new SetupError(`${why}, and this is neither Debian nor Ubuntu`, {
@@ -40,7 +40,7 @@ export async function installPackages(kit, job, packages, why) {
   }
   if (process.getuid?.() !== 0) {
     throw new SetupError(`${why}, and only root can install the packages: ${names}`, {
-      remedy: `sudo apt-get update && sudo apt-get install --no-install-recommends -y ${names}`,
+      remedy: `sudo apt-get update && sudo apt-get install --no-install-recommends -y ${names} && ${alsoDo}`,
     });
   }
   job.say(`${why}; installing the Debian packages ${names} (apt-get)`);

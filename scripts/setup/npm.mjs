@@ -7,9 +7,13 @@ import { SetupError } from './setup-error.mjs';
 
 /**
  * Exactly what the lock file says, and no script of any package: nothing here needs one. It prints each download, so
- * that one can see whether it gets on.
+ * that one can see whether it gets on, and gives up on a dead network after half a minute (by default, it takes more
+ * than one).
  */
-const cleanInstall = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http'];
+const cleanInstall = [
+  ...['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http'],
+  ...['--fetch-retries=3', '--fetch-retry-mintimeout=2000', '--fetch-retry-maxtimeout=10000'],
+];
 
 /**
  * How to have npm install what a lock file says: the kit's npm where it has one, else the person's.

@@ -92,13 +92,13 @@ export async function ensureSteps(steps, { kit, progress, signal, command }) {
 }
 
 /** @param {Kit} kit */
-function makeFolder({ directory }) {
+function makeFolder({ root, directory }) {
   try {
     mkdirSync(directory, { recursive: true });
     accessSync(directory, constants.W_OK);
   } catch (cause) {
     throw new SetupError(`The folder ${directory} can't be written to`, {
-      remedy: `It belongs to somebody else, perhaps because of an earlier run with sudo: sudo chown -R "$(id -u):$(id -g)" ${directory}`,
+      remedy: `It belongs to somebody else, perhaps because of an earlier run with sudo: sudo chown -R "$(id -u):$(id -g)" ${root}`,
       cause,
     });
   }

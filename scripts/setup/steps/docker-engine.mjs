@@ -17,6 +17,7 @@ import { isAtLeast } from '../version.mjs';
 /** API of Docker 20.10, the oldest engine that Debian and Ubuntu still ship. */
 const minimumApi = '1.41';
 const startTime = 60_000;
+const joinGroup = 'sudo usermod -aG docker "$USER" && newgrp docker';
 
 /**
  * A Docker engine: the one that answers, else Debian's, started by the init system where there is one, else by us.
@@ -41,7 +42,10 @@ export const dockerEngine = {
     const problem = endpointProblem(endpoint, answer);
     if (problem) throw problem;
     if (!findDaemon(kit)) {
-      await installPackages(kit, job, ['docker.io', 'iptables'], 'no Docker engine answers and none is installed');
+      await installPackages(kit, job, ['docker.io', 'iptables'], {
+        why: 'no Docker engine answers and none is installed',
+        alsoDo: joinGroup,
+      });
       // Its package starts it where an init system runs.
       if ((await ping(endpoint.host)).state === 'answers') return;
     }
@@ -67,7 +71,7 @@ export function endpointProblem({ host, origin }, answer) {
   }
   if (answer.state === 'no permission') {
     return new SetupError(`You may not talk to the Docker engine at ${host}`, {
-      remedy: 'sudo usermod -aG docker "$USER" && newgrp docker   (then run the same command again)',
+      remedy: `${joinGroup}   (then run the same command again)`,
     });
   }
   if (origin === 'default') return undefined;
