@@ -45,9 +45,12 @@ async function test(args: readonly string[]): Promise<void> {
 async function runTests(args: readonly string[]): Promise<{ code: number; report: TestReport | undefined }> {
   await rm(reportFile, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+  // Where CI is set, vitest would colour its output for a log file, too.
+  const colours = process.stderr.isTTY ? {} : { NO_COLOR: '1' };
   const run = await $({
     nothrow: true,
     preferLocal: true,
+    env: { ...process.env, ...colours },
     stdio: ['ignore', 2, 2],
   })`vitest run ${reporters} ${args}`;
   const report = existsSync(reportFile) ? testReport.parse(JSON.parse(await readFile(reportFile, 'utf8'))) : undefined;

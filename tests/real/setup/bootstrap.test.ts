@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isRunning, temporaryFolder, until } from './folder.ts';
 
-const checkout = new URL('../../..', import.meta.url).pathname;
+const checkout = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** A checkout with the real set-up, no packages, a command that shows what it gets, and an npm that does as told. */
 function smallCheckout(npm: string): string {

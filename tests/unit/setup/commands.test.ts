@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { commands, usage } from '../../../scripts/setup/commands.mjs';
 import { requiredGo } from '../../../scripts/setup/go.mjs';
 
-const root = new URL('../../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const needs = (name: string, ...args: string[]) => commands[name]?.needs(args, root).map((step) => step.name);
 
 describe('every command', () => {
