@@ -28,6 +28,8 @@ export async function layOut(
   }
   await keepLicencesOnly(join(root, 'usr/share/doc'));
   await accounts(root);
+  // PostgreSQL lists its time zones by the files there, one of which links to this; the package's script would make it.
+  await symlink('/usr/share/zoneinfo/Etc/UTC', join(root, 'etc/localtime'));
   await certificateBundle(root);
   await packageStatus(root, packages, signal);
   for (const folder of ['tmp', 'var/tmp', 'run', 'usr/local/bin', 'home', 'proc', 'sys', 'dev']) {

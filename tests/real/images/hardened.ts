@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -15,7 +18,11 @@ import { type ContextFiles, type ImageRole, imageContext } from '../../../images
  * with no root, no capability, a read-only root file system, secrets as files in a volume. `clean` removes everything.
  */
 export interface Workbench {
+  /** Of everything made here. */
+  readonly label: Readonly<Record<string, string>>;
   build(role: ImageRole, files?: ContextFiles, base?: string): Promise<string>;
+  /** An image made of another one by a few lines of a Dockerfile. */
+  derive(from: string, lines: readonly string[]): Promise<string>;
   start(image: string, options?: StartOptions): Promise<Hardened>;
   volume(): Promise<string>;
   network(): Promise<string>;
@@ -51,6 +58,11 @@ export interface Hardened {
 export const docker = new Docker();
 const root = join(import.meta.dirname, '../../..');
 
+/** Content of a file at the project's root. */
+export function projectFile(name: string): Buffer {
+  return readFileSync(join(root, name));
+}
+
 export function workbench(): Workbench {
   const label = { 'conversation-kit.test': randomUUID() };
   const made: { images: string[]; containers: Docker.Container[]; volumes: string[]; networks: Docker.Network[] } = {
@@ -68,11 +80,29 @@ export function workbench(): Workbench {
   };
 
   return {
+    label,
     volume,
+    async derive(from, lines) {
+      const context = await mkdtemp(join(tmpdir(), 'conversation-kit-test-'));
+      const tag = `conversation-kit-test/derived:${randomUUID()}`;
+      try {
+        await writeFile(join(context, 'Dockerfile'), [`FROM ${from}`, 'USER root', ...lines].join('\n'));
+        await buildImage(context, { t: tag, labels: label, networkmode: 'none' });
+      } finally {
+        await rm(context, { recursive: true });
+      }
+      made.images.push(tag);
+      return tag;
+    },
     async build(role, files = {}, base = baseImageReference()) {
       const { directory } = imageContext(role, { base, files });
       const tag = `conversation-kit-test/${role}:${randomUUID()}`;
-      await buildImage(join(root, directory), { t: tag, buildargs: { BASE: base }, labels: label, networkmode: 'none' });
+      await buildImage(join(root, directory), {
+        t: tag,
+        buildargs: { BASE: base },
+        labels: label,
+        networkmode: 'none',
+      });
       made.images.push(tag);
       return tag;
     },
@@ -83,6 +113,8 @@ export function workbench(): Workbench {
         Image: image,
         User: '10001:10001',
         Labels: label,
+        // The image's own check, more often.
+        Healthcheck: { Interval: 500_000_000 },
         Env: Object.entries(options.environment ?? {}).map(([name, value]) => `${name}=${value}`),
         ...(options.command ? { Cmd: [...options.command] } : {}),
         ExposedPorts: Object.fromEntries((options.ports ?? []).map((port) => [`${port}/tcp`, {}])),
@@ -119,7 +151,7 @@ export function workbench(): Workbench {
       for (const container of made.containers) await container.remove({ force: true, v: true }).catch(unlessGone);
       for (const name of made.volumes) await docker.getVolume(name).remove();
       for (const network of made.networks) await network.remove();
-      for (const image of made.images) await docker.getImage(image).remove({ force: true });
+      for (const image of made.images.reverse()) await docker.getImage(image).remove({ force: true });
     },
   };
 }

@@ -1,5 +1,6 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { baseImageReference } from '../../../images/base/reference.ts';
 import { docker, type Hardened, type Workbench, workbench } from './hardened.ts';
 
 describe('the image of PostgreSQL', () => {
@@ -16,7 +17,14 @@ describe('the image of PostgreSQL', () => {
     ports: [5432],
   });
   const connect = async (to: Hardened, secret: string) =>
-    postgres({ host: '127.0.0.1', port: await to.port(5432), user: 'postgres', password: secret, max: 1, onnotice() {} });
+    postgres({
+      host: '127.0.0.1',
+      port: await to.port(5432),
+      user: 'postgres',
+      password: secret,
+      max: 1,
+      onnotice() {},
+    });
   const query = async (to: Hardened, sql: string, secret = password) => {
     const client = await connect(to, secret);
     try {
@@ -112,6 +120,21 @@ describe('the image of PostgreSQL', () => {
     const wrong = await bench.start(image, { secrets, volumes: { [volume]: '/var/lib/postgresql/data' } });
     expect(await wrong.ended()).toBe(1);
     expect(await wrong.log()).toContain(words);
+  });
+
+  test('finds its place on an image that declares a volume for another account, as the official one does', async () => {
+    const official = await bench.derive(baseImageReference(), [
+      'RUN mkdir -p /var/lib/postgresql/data && chown 999:999 /var/lib/postgresql/data && chmod 1777 /var/lib/postgresql/data',
+      'RUN mkdir -p /run/postgresql && chown 999:999 /run/postgresql && chmod 3777 /run/postgresql',
+      'VOLUME /var/lib/postgresql/data',
+      'ENTRYPOINT ["docker-entrypoint.sh"]',
+      'CMD ["postgres"]',
+    ]);
+    const onOfficial = await bench.build('postgres', {}, official);
+    const volume = await bench.volume();
+    const started = await bench.start(onOfficial, { ...options(), volumes: { [volume]: '/var/lib/postgresql/data' } });
+    await started.untilHealthy();
+    expect(await query(started, 'select 1 as answer')).toMatchObject([{ answer: 1 }]);
   });
 
   test('adds little to the base image', async () => {

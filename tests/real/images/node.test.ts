@@ -1,0 +1,52 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { docker, workbench } from './hardened.ts';
+
+const program = `
+import { createServer } from 'node:http';
+import { writeFileSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
+if (process.argv.includes('--health')) {
+  const response = await fetch('http://127.0.0.1:1234/').catch(() => undefined);
+  process.exit(response?.ok ? 0 : 1);
+}
+if (process.env.STORAGE) writeFileSync(process.env.STORAGE + '/file', 'kept');
+createServer((_, response) => response.end(JSON.stringify({
+  heap: getHeapStatistics().heap_size_limit, uid: process.getuid(), env: process.env.NODE_ENV, version: process.version,
+}))).listen(1234);
+process.once('SIGTERM', () => process.exit(0));
+`;
+
+describe.each(['service', 'supabase'] as const)('the image of the %s', (role) => {
+  const bench = workbench();
+  afterAll(() => bench.clean());
+
+  test('runs the bundle with the account and the memory of the kit, is healthy by its word, and stops at once', async () => {
+    const image = await bench.build(role, { 'main.mjs': program });
+    const storage = role === 'supabase' ? { volumes: { [await bench.volume()]: '/var/lib/storage' } } : {};
+    const { container, ...started } = await bench.start(image, {
+      ...storage,
+      environment: role === 'supabase' ? { STORAGE: '/var/lib/storage' } : {},
+      memory: 256,
+      ports: [1234],
+    });
+    await started.untilHealthy();
+    const answer = await fetch(`http://127.0.0.1:${await started.port(1234)}/`);
+    const { heap, ...rest } = (await answer.json()) as { heap: number };
+    expect(rest).toEqual({ uid: 10_001, env: 'production', version: expect.stringMatching(/^v24\./) });
+    expect(heap / 1024 / 1024).toBeGreaterThan(100);
+    expect(heap / 1024 / 1024).toBeLessThan(256);
+    expect((await started.run('touch', '/app/x')).output).toMatch(/Read-only file system|Permission denied/);
+    const began = performance.now();
+    await container.stop({ t: 20 });
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect((await docker.getImage(image).inspect()).Size / 1e6).toBeLessThan(320);
+  });
+
+  test('is unhealthy when the bundle does not answer', async () => {
+    const image = await bench.build(role, {
+      'main.mjs': "if (!process.argv.includes('--health')) setInterval(() => {}, 1e6); else process.exit(1);",
+    });
+    const started = await bench.start(image);
+    expect((await started.run('node', '/app/main.mjs', '--health')).exitCode).toBe(1);
+  });
+});
