@@ -71,12 +71,12 @@ export interface ConversationStore {
 
 /** The store that acknowledges. It can say that a copy still fits without sending all of it again. */
 export interface ConversationRecord extends ConversationStore {
-  /** Like `read` of the newest page, but without messages when `knownSeq` is the last seq: then `messages` is undefined. */
+  /** `read` of the newest page; but when `knownSeq` is the last seq there, `messages` is undefined. */
   readUnlessUnchanged(
     caller: Caller,
     id: string,
     limit: number,
-    knownSeq: number,
+    knownSeq: number | undefined,
     signal: AbortSignal,
   ): Promise<ThreadRead | (Stored & { readonly messages: undefined })>;
 }

@@ -110,12 +110,12 @@ export class SupabaseStore implements ConversationRecord {
   }
 
   async read(caller: Caller, id: string, page: PageRequest, signal: AbortSignal): Promise<ThreadRead> {
-    const result = await this.#read(caller, id, page, null, signal);
+    const result = await this.#read(caller, id, page, undefined, signal);
     if (result.messages === undefined) throw new Error('read_thread left out messages that were asked for');
     return result;
   }
 
-  readUnlessUnchanged(caller: Caller, id: string, limit: number, knownSeq: number, signal: AbortSignal) {
+  readUnlessUnchanged(caller: Caller, id: string, limit: number, knownSeq: number | undefined, signal: AbortSignal) {
     return this.#read(caller, id, { limit }, knownSeq, signal);
   }
 
@@ -124,13 +124,13 @@ export class SupabaseStore implements ConversationRecord {
     return this.#pool.close();
   }
 
-  async #read(caller: Caller, id: string, page: PageRequest, knownSeq: number | null, signal: AbortSignal) {
+  async #read(caller: Caller, id: string, page: PageRequest, knownSeq: number | undefined, signal: AbortSignal) {
     const input = {
       conversation_id: id,
       max_messages: page.limit,
       before_seq: page.before ?? null,
       after_seq: page.after ?? null,
-      known_seq: knownSeq,
+      known_seq: knownSeq ?? null,
     };
     const result = await this.#call(caller, 'read_thread', input, read, signal);
     if (result.status === 'not_found') throw new ConversationNotFound();

@@ -1,0 +1,139 @@
+import type { Caller, NamedMessage, NewConversation, Tier } from '../conversation/conversation.ts';
+import {
+  type Appended,
+  type ConversationRecord,
+  type ConversationStore,
+  mayReach,
+  type PageRequest,
+  type Probe,
+  type Stored,
+  storedMessages,
+  type ThreadRead,
+} from '../conversation/conversation-store.ts';
+import { ConversationError, ConversationNotFound, RecordUnavailable } from '../conversation/errors.ts';
+import { limits } from '../conversation/limits.ts';
+import { pageOf, type ThreadPage } from '../conversation/thread-page.ts';
+import type { HotCopies, Look } from './hot-copies.ts';
+import type { HotCopy } from './hot-copy.ts';
+
+/**
+ * Hot copies in front of the record. Writes go to the record first; reads go to the copy first and bring one where
+ * there is none. One call to the record for each append, and for each read that the copy alone can't answer.
+ */
+export class DualStore implements ConversationStore {
+  readonly #record: ConversationRecord;
+  readonly #hot: HotCopies;
+  readonly probes: readonly Probe[];
+
+  constructor(record: ConversationRecord, hot: HotCopies, hotProbe: Probe) {
+    this.#record = record;
+    this.#hot = hot;
+    this.probes = [...record.probes, hotProbe];
+  }
+
+  tiers(): readonly Tier[] {
+    return this.#hot.available ? ['redis', ...this.#record.tiers()] : this.#record.tiers();
+  }
+
+  async create(caller: Caller, conversation: NewConversation, ttlSeconds: number): Promise<Stored> {
+    const since = Date.now();
+    const stored = await this.#record.create(caller, conversation, ttlSeconds);
+    await this.#hot.begin(stored, since);
+    return stored;
+  }
+
+  async append(
+    caller: Caller,
+    id: string,
+    messages: readonly NamedMessage[],
+    expectedSeq: number | undefined,
+  ): Promise<Appended> {
+    const since = Date.now();
+    // On its way to Redis before the record hears of the messages; nobody has to wait for it.
+    const announced = this.#hot.announce(id);
+    let appended: Appended;
+    try {
+      appended = await this.#record.append(caller, id, messages, expectedSeq);
+    } catch (error) {
+      const token = await announced;
+      if (token !== undefined) await (isRefusal(error) ? this.#hot.withdraw(id, token) : this.#hot.doubt(id));
+      throw error;
+    }
+    const token = await announced;
+    if (token !== undefined)
+      await this.#hot.extend(id, token, appended, storedMessages(messages, appended.receipts), since);
+    return appended;
+  }
+
+  async read(caller: Caller, id: string, page: PageRequest, signal: AbortSignal): Promise<ThreadRead> {
+    const asked = { caller, id, page, signal };
+    const found = await this.#hot.look(id);
+    if (typeof found === 'object') {
+      const held = pageOf(found.copy.window, page);
+      if (held !== undefined && found.trusted) return fromCopy(caller, found.copy, held);
+      if (held !== undefined && isNewest(page)) return this.#refreshed(asked, { ...found, held });
+    } else if (isNewest(page)) {
+      return this.#refreshed(asked, found);
+    }
+    return this.#record.read(caller, id, page, signal);
+  }
+
+  close(): Promise<void> {
+    return this.#record.close();
+  }
+
+  /** What the record has, with one call to it, and puts that into Redis. A copy is served when the record says that it fits. */
+  async #refreshed({ caller, id, page, signal }: Asked, found: Found): Promise<ThreadRead> {
+    const since = Date.now();
+    const token = await this.#hot.claim(id, found === 'torn' ? 'drop' : 'keep');
+    const limit = token === undefined ? page.limit : limits.messagesPerPage;
+    const copy = typeof found === 'object' ? found.copy : undefined;
+    const answer = await this.#record
+      .readUnlessUnchanged(caller, id, limit, copy?.conversation.last_seq, signal)
+      .catch(async (error: unknown) => {
+        if (copy !== undefined && error instanceof ConversationNotFound && mayReach(caller, copy.conversation)) {
+          await this.#hot.doubt(id); // deleted in the record
+        }
+        if (token !== undefined) await this.#hot.withdraw(id, token);
+        throw error;
+      });
+    if (answer.messages !== undefined) {
+      if (token !== undefined) await this.#hot.fill(id, token, answer, since);
+      return cut(answer, page);
+    }
+    if (typeof found !== 'object') throw new Error('the record left out messages that nobody knew');
+    if (token !== undefined) await this.#hot.confirm(id, token, answer, since);
+    return { ...answer, tier: 'redis', ...found.held };
+  }
+}
+
+interface Asked {
+  readonly caller: Caller;
+  readonly id: string;
+  readonly page: PageRequest;
+  readonly signal: AbortSignal;
+}
+
+/** What Redis has for a read: a copy that holds the page but may be old, or why there is none. */
+type Found = { readonly copy: HotCopy; readonly held: ThreadPage } | Exclude<Look, object>;
+
+function fromCopy(caller: Caller, { conversation }: HotCopy, page: ThreadPage): ThreadRead {
+  if (!mayReach(caller, conversation)) throw new ConversationNotFound();
+  const expiresInMs = conversation.expires_at === null ? null : Date.parse(conversation.expires_at) - Date.now();
+  return { tier: 'redis', conversation, expires_in_ms: expiresInMs, ...page };
+}
+
+function cut(thread: ThreadRead, page: PageRequest): ThreadRead {
+  const messages = thread.messages.map((message) => ({ message, bytes: 0 }));
+  const held = pageOf({ messages, hasEarlier: thread.has_earlier }, page);
+  return held === undefined ? thread : { ...thread, ...held };
+}
+
+function isNewest({ before, after }: PageRequest): boolean {
+  return before === undefined && after === undefined;
+}
+
+/** Whether the record said no, so that nothing was written. After everything else, nobody knows. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ConversationError && !(error instanceof RecordUnavailable);
+}

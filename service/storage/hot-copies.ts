@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import type { Message } from '../conversation/conversation.ts';
+import type { Stored, ThreadRead } from '../conversation/conversation-store.ts';
+import { limits } from '../conversation/limits.ts';
+import { type Decoded, decodeCopy, encode, encodeCopy, type HotCopy } from './hot-copy.ts';
+import * as scripts from './hot-copy-scripts.ts';
+import { isTimeout, type RedisConnection } from './redis-connection.ts';
+import { RedisScript } from './redis-script.ts';
+
+/** What there is of a thread. `trusted`: it needs no look at the record. `away`: Redis does not answer. */
+export type Look = { readonly copy: HotCopy; readonly trusted: boolean } | Exclude<Decoded, { copy: HotCopy }> | 'away';
+
+/** Milliseconds: how long a copy is served without a look at the record, and how long it is kept at most. */
+export const copyTimes = { trusted: 5 * 60_000, kept: 24 * 3_600_000 } as const;
+
+const announce = new RedisScript(scripts.announce);
+const withdraw = new RedisScript(scripts.withdraw);
+const doubt = new RedisScript(scripts.doubt);
+const extend = new RedisScript(scripts.extend);
+const claim = new RedisScript(scripts.claim);
+const fill = new RedisScript(scripts.fill);
+const confirm = new RedisScript(scripts.confirm);
+
+/**
+ * Hot copies in Redis. No method throws because Redis is away or fails: it is a copy, so the work goes on without it,
+ * and what is there is not trusted any more until it was compared with the record.
+ *
+ * `since` is when the caller began, before it turned to the record: what happened in Redis after that is not known to
+ * be in what it brings.
+ */
+export class HotCopies {
+  readonly #redis: RedisConnection;
+  readonly #onTrouble: (error: unknown) => void;
+  #distrustedBefore = 0;
+
+  constructor(redis: RedisConnection, onTrouble: (error: unknown) => void) {
+    this.#redis = redis;
+    this.#onTrouble = onTrouble;
+  }
+
+  get available(): boolean {
+    return this.#redis.readySince !== undefined;
+  }
+
+  async look(id: string): Promise<Look> {
+    const list = await this.#attempt(
+      id,
+      () => this.#redis.client.lrange(keyOf(id), 0, -1),
+      (error) => (isWrongType(error) ? ('torn' as const) : undefined),
+    );
+    if (list === undefined) return 'away';
+    if (list === 'torn') return list;
+    const decoded = decodeCopy(list);
+    return typeof decoded === 'string' ? decoded : { ...decoded, trusted: this.#isTrusted(decoded.copy) };
+  }
+
+  /** The right to bring a copy from the record; undefined when somebody writes at this moment, or Redis is away. */
+  async claim(id: string, whatIsThere: 'keep' | 'drop'): Promise<string | undefined> {
+    const token = randomUUID();
+    return (await this.#run(id, claim, [token, whatIsThere])) === 'claimed' ? token : undefined;
+  }
+
+  async fill(
+    id: string,
+    token: string,
+    { conversation, messages, has_earlier, expires_in_ms }: ThreadRead,
+    since: number,
+  ): Promise<void> {
+    const list = encodeCopy(conversation, messages, has_earlier, since);
+    await this.#run(id, fill, [token, timeToKeep(expires_in_ms), ...list]);
+  }
+
+  /** Of a conversation that is new: nobody else knows of it, so nothing needs to be claimed. */
+  async begin({ conversation, expires_in_ms }: Stored, since: number): Promise<void> {
+    const list = encodeCopy(conversation, [], false, since);
+    await this.#run(conversation.id, fill, ['', timeToKeep(expires_in_ms), ...list]);
+  }
+
+  /** The copy fits the record. */
+  async confirm(id: string, token: string, { conversation, expires_in_ms }: Stored, since: number): Promise<void> {
+    await this.#run(id, confirm, [
+      token,
+      timeToKeep(expires_in_ms),
+      since,
+      conversation.last_seq,
+      encode(conversation),
+    ]);
+  }
+
+  /** Says that the thread is about to be written; undefined when Redis did not take note of it. */
+  async announce(id: string): Promise<string | undefined> {
+    const token = randomUUID();
+    return (await this.#run(id, announce, [token])) === 'announced' ? token : undefined;
+  }
+
+  /** What was announced was written: `messages` are those that are new, `stored` is the conversation after them. */
+  async extend(id: string, token: string, stored: Stored, messages: readonly Message[], since: number): Promise<void> {
+    const { conversation, expires_in_ms } = stored;
+    await this.#run(id, extend, [
+      token,
+      since,
+      timeToKeep(expires_in_ms),
+      limits.messagesPerPage,
+      limits.pageBytes,
+      conversation.last_seq,
+      encode(conversation),
+      ...messages.map(encode),
+    ]);
+  }
+
+  /** Nothing was written, or nothing will be filled in. */
+  async withdraw(id: string, token: string): Promise<void> {
+    await this.#run(id, withdraw, [token]);
+  }
+
+  /** It is not known what was written. */
+  async doubt(id: string): Promise<void> {
+    await this.#run(id, doubt, []);
+  }
+
+  #isTrusted({ checked }: HotCopy): boolean {
+    const now = Date.now();
+    const from = Math.max(this.#redis.readySince ?? now, this.#distrustedBefore, now - copyTimes.trusted);
+    return checked > from && checked <= now;
+  }
+
+  #run(id: string, script: RedisScript, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#attempt(id, () => script.run(this.#redis.client, [keyOf(id)], args));
+  }
+
+  async #attempt<T, E = never>(
+    id: string,
+    work: () => Promise<T>,
+    expected?: (error: unknown) => E | undefined,
+  ): Promise<T | E | undefined> {
+    if (!this.available) return undefined;
+    try {
+      return await work();
+    } catch (error) {
+      const outcome = expected?.(error);
+      if (outcome !== undefined) return outcome;
+      await this.#failed(id, error);
+      return undefined;
+    }
+  }
+
+  /** A step is missing from the copy of `id`, and who knows from which others. */
+  async #failed(id: string, error: unknown): Promise<void> {
+    this.#distrustedBefore = Date.now();
+    if (!this.available) return; // the connection has told already
+    this.#onTrouble(error);
+    if (isTimeout(error)) {
+      this.#redis.renew();
+      return;
+    }
+    try {
+      await this.#redis.client.unlink(keyOf(id)); // Redis takes that even when its memory is full
+    } catch (cause) {
+      this.#onTrouble(cause);
+    }
+  }
+}
+
+function keyOf(id: string): string {
+  return `conversation-kit:hot:{${id}}`;
+}
+
+function timeToKeep(expiresInMs: number | null): number {
+  return Math.max(1, Math.min(expiresInMs ?? copyTimes.kept, copyTimes.kept));
+}
+
+function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE');
+}
