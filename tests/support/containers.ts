@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { Redis } from 'ioredis';
 import postgres from 'postgres';
+import { baseImageReference } from '../../images/base/reference.ts';
 
 /**
  * Real Redis and PostgreSQL servers for tests: containers of the base image, each on a loopback port of its own that
@@ -31,10 +32,8 @@ export interface TestPostgres extends TestServer {
 const docker = new Docker();
 const host = '127.0.0.1';
 
-/** The image that every test server runs from. */
-export function baseImage(): string {
-  return process.env.KIT_BASE_IMAGE ?? 'conversation-kit/base:dev';
-}
+/** The image that every test server runs from; the set-up of `npm test` has built it. */
+export const baseImage = baseImageReference;
 
 /** A loopback port that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -53,10 +52,9 @@ export async function startPostgres(options: { settings?: Record<string, string>
     port,
     password,
     internalPort: 5432,
-    user: 'postgres',
     env: [`PASSWORD=${password}`],
     script: [
-      'export PATH=/usr/lib/postgresql/15/bin:$PATH PGDATA=/var/lib/postgresql/data-test',
+      'export PATH=$(echo /usr/lib/postgresql/*/bin):$PATH PGDATA=/tmp/data',
       'if [ ! -s $PGDATA/PG_VERSION ]; then echo "$PASSWORD" >/tmp/pw',
       'initdb --username=postgres --pwfile=/tmp/pw --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8',
       'echo "host all all all scram-sha-256" >>$PGDATA/pg_hba.conf; fi',
@@ -87,7 +85,6 @@ export async function startRedis(options: { conf?: Record<string, string> } = {}
     port,
     password,
     internalPort: 6379,
-    user: 'redis',
     env: [`PASSWORD=${password}`],
     script: [
       'mkdir -p /tmp/data && cd /tmp/data',
@@ -112,7 +109,6 @@ interface ServerRecipe {
   readonly port: number;
   readonly password: string;
   readonly internalPort: number;
-  readonly user: string;
   readonly env: string[];
   readonly script: string[];
   answers(): Promise<void>;
@@ -121,7 +117,7 @@ interface ServerRecipe {
 async function startServer(recipe: ServerRecipe): Promise<TestServer> {
   const container = await docker.createContainer({
     Image: baseImage(),
-    User: recipe.user,
+    User: '10001:10001',
     Env: recipe.env,
     Entrypoint: ['/bin/sh', '-ec', recipe.script.join('\n')],
     Labels: { 'conversation-kit.test': randomUUID() },
