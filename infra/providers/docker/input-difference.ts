@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { formatPath, type PropertyPath } from '../plugin/property-path.ts';
+import { formatPath, type PropertyPath, valueAt } from '../plugin/property-path.ts';
 import { isObject } from '../plugin/property-values.ts';
 import type { PropertyDiff } from '../plugin/resource.ts';
 
@@ -9,6 +9,8 @@ export interface Comparison {
   readonly replaceOnChanges: readonly string[];
   /** Paths of arrays whose order matters, such as `healthcheck.tests`; all others are sets. */
   readonly ordered: readonly string[];
+  /** Paths of maps (see `mapPaths`): an empty value in them is one. */
+  readonly maps: readonly string[];
   /** Paths of durations: `60s` is `1m0s`. */
   readonly durations?: readonly string[];
 }
@@ -25,7 +27,10 @@ export function inputDifferences(
   defaulted: (inputs: object) => object = (inputs) => inputs,
 ): readonly PropertyDiff[] {
   const found: PropertyDiff[] = [];
-  const report: Report = (path, kind) => {
+  const report: Report = (path, seen) => {
+    // What is false or empty was taken away for the comparison; a person who sees the difference knows it as a value.
+    const wasAndIs = valueAt(olds, path) !== undefined && valueAt(news, path) !== undefined;
+    const kind = wasAndIs && path.every((part) => typeof part === 'string') ? 'update' : seen;
     const replace = replaces(name(path), comparison.replaceOnChanges);
     found.push({ path: formatPath(path), kind, ...(replace ? { replace } : {}) });
   };
@@ -86,7 +91,8 @@ function canonical(inputs: object, rules: Comparison): unknown {
     if (Array.isArray(value)) return value.map((element) => visit(element, path));
     if (isObject(value)) {
       const entries = Object.entries(value).map(([key, entry]) => [key, visit(entry, [...path, key])] as const);
-      return Object.fromEntries(entries.filter(([, entry]) => !isEmpty(entry)));
+      const isMap = rules.maps.includes(name(path));
+      return Object.fromEntries(isMap ? entries : entries.filter(([, entry]) => !isEmpty(entry)));
     }
     if (typeof value === 'string' && rules.durations?.includes(name(path))) return parseDuration(value) ?? value;
     return value;

@@ -32,3 +32,13 @@ export function labelList(labels: Readonly<Record<string, string>> | null | unde
     .map(([label, value]) => ({ label, value }))
     .sort((a, b) => (a.label < b.label ? -1 : 1));
 }
+
+/** Paths of the properties that are maps with keys of the program's own: nothing in them has a meaning by its name. */
+export function mapPaths(schema: z.core.$ZodType, path: readonly string[] = []): string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return mapPaths(schema.unwrap(), path);
+  if (schema instanceof z.ZodArray) return mapPaths(schema.element, path);
+  if (schema instanceof z.ZodRecord) return [path.join('.')];
+  if (!(schema instanceof z.ZodObject)) return [];
+  const shape: Record<string, z.core.$ZodType> = schema.shape;
+  return Object.entries(shape).flatMap(([key, property]) => mapPaths(property, [...path, key]));
+}

@@ -6,7 +6,7 @@ import { driftedInputs } from './drift.ts';
 import { EngineRefusal, isConflict } from './engine-error.ts';
 import { engineFind } from './engine-request.ts';
 import { type Comparison, inputDifferences } from './input-difference.ts';
-import { flag, label, labelList, labelMap, text, textMap } from './input-schema.ts';
+import { flag, label, labelList, labelMap, mapPaths, text, textMap } from './input-schema.ts';
 import { namedByProgram, withName, withNotes } from './recorded-inputs.ts';
 import { removeWhenUnused } from './removal.ts';
 
@@ -36,6 +36,7 @@ export type NetworkOutputs = NetworkInputs & { id: string; scope: string };
 const comparison: Comparison = {
   replaceOnChanges: Object.keys(networkInputs.shape),
   ordered: [],
+  maps: mapPaths(networkInputs),
 };
 
 const inspected = z.object({

@@ -5,7 +5,7 @@ import { type DockerConfig, engineOf } from './config.ts';
 import { driftedInputs } from './drift.ts';
 import { engineFind } from './engine-request.ts';
 import { type Comparison, inputDifferences } from './input-difference.ts';
-import { label, labelList, labelMap, notImplemented, text, textMap } from './input-schema.ts';
+import { label, labelList, labelMap, mapPaths, notImplemented, text, textMap } from './input-schema.ts';
 import { namedByProgram, withName, withNotes } from './recorded-inputs.ts';
 import { removeWhenUnused } from './removal.ts';
 
@@ -19,7 +19,11 @@ export const volumeInputs = z.strictObject({
 export type VolumeInputs = z.output<typeof volumeInputs>;
 export type VolumeOutputs = VolumeInputs & { id: string; mountpoint: string };
 
-const comparison: Comparison = { replaceOnChanges: ['driver', 'driverOpts', 'labels', 'name'], ordered: [] };
+const comparison: Comparison = {
+  replaceOnChanges: ['driver', 'driverOpts', 'labels', 'name'],
+  ordered: [],
+  maps: mapPaths(volumeInputs),
+};
 
 const inspected = z.object({
   Name: z.string(),

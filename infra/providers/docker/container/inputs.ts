@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Comparison } from '../input-difference.ts';
 import { parseDuration } from '../input-difference.ts';
-import { count, flag, label, notImplemented, port, text, textMap, texts, whole } from '../input-schema.ts';
+import { count, flag, label, mapPaths, notImplemented, port, text, textMap, texts, whole } from '../input-schema.ts';
 
 const duration = text
   .refine((value) => parseDuration(value) !== undefined, 'must be a duration such as 30s, 1m30s or 500ms')
@@ -220,6 +220,7 @@ export const replacingInputs: readonly (keyof ContainerInputs)[] = containerInpu
 export const containerComparison: Comparison = {
   replaceOnChanges: replacingInputs,
   ordered: ['command', 'entrypoints', 'healthcheck.tests'],
+  maps: mapPaths(containerInputs),
   durations: ['healthcheck.interval', 'healthcheck.timeout', 'healthcheck.startPeriod', 'healthcheck.startInterval'],
 };
 

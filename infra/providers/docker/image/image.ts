@@ -6,7 +6,7 @@ import { isObject, isUnknown } from '../../plugin/property-values.ts';
 import type { CheckFailure, GivenInputs, ResourceDefinition } from '../../plugin/resource.ts';
 import { type DockerConfig, type DockerContext, engineOf } from '../config.ts';
 import { type Comparison, inputDifferences } from '../input-difference.ts';
-import { flag, text, textMap, texts } from '../input-schema.ts';
+import { flag, mapPaths, text, textMap, texts } from '../input-schema.ts';
 import { type BuildQuery, buildImage } from './build.ts';
 import { buildPlace } from './build-context.ts';
 import { contextDigest, imageIgnorePatterns } from './context-digest.ts';
@@ -52,7 +52,11 @@ export interface ImageOutputs {
   readonly __inputs?: ImageInputs;
 }
 
-const comparison: Comparison = { replaceOnChanges: [], ordered: ['build.addHosts', 'build.cacheFrom.images'] };
+const comparison: Comparison = {
+  replaceOnChanges: [],
+  ordered: ['build.addHosts', 'build.cacheFrom.images'],
+  maps: mapPaths(imageInputs),
+};
 
 /**
  * `docker:index/image:Image`: built from a directory, and pushed unless `skipPush` is set. Built anew when what it is

@@ -3,7 +3,7 @@ import type { CheckFailure, ResourceDefinition } from '../../plugin/resource.ts'
 import { type DockerConfig, engineOf } from '../config.ts';
 import { isConflict, orGone } from '../engine-error.ts';
 import { type Comparison, inputDifferences } from '../input-difference.ts';
-import { flag, notImplemented, text, textMap, texts, whole } from '../input-schema.ts';
+import { flag, mapPaths, notImplemented, text, textMap, texts, whole } from '../input-schema.ts';
 import { withNotes } from '../recorded-inputs.ts';
 import { type BuildQuery, buildImage } from './build.ts';
 import { buildPlace, placeProblem } from './build-context.ts';
@@ -82,6 +82,7 @@ export const remoteImageComparison: Comparison = {
       .map((name) => `build.${name}`),
   ],
   ordered: ['build.extraHosts', 'build.tags', 'build.ulimits'],
+  maps: mapPaths(remoteImageInputs),
 };
 
 /** `docker:index/remoteImage:RemoteImage`: an image that is pulled when the engine has not got it, or built. */
