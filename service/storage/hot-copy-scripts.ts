@@ -107,10 +107,14 @@ if control.last and control.last + fresh == last then
     control.bytes = control.bytes + #ARGV[index]
   end
   control.count = control.count + fresh
-  while control.count > max_count or (control.bytes > max_bytes and control.count > 1) do
-    control.bytes = control.bytes - #redis.call('LPOP', key)
+  -- Cut as a page is: the oldest goes when those after it fill one.
+  local oldest = redis.call('LINDEX', key, 0)
+  while oldest and (control.count > max_count or control.bytes - #oldest >= max_bytes) do
+    redis.call('LPOP', key)
+    control.bytes = control.bytes - #oldest
     control.count = control.count - 1
     control.earlier = true
+    oldest = redis.call('LINDEX', key, 0)
   end
   control.last = last
   control.checked = checked

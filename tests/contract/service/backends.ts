@@ -1,0 +1,80 @@
+import type { ConversationStore } from '../../../service/conversation/conversation-store.ts';
+import { DualStore } from '../../../service/storage/dual-store.ts';
+import { HotCopies } from '../../../service/storage/hot-copies.ts';
+import { MemoryStore } from '../../../service/storage/memory-store.ts';
+import type { RedisConnection } from '../../../service/storage/redis-connection.ts';
+import { RedisStore } from '../../../service/storage/redis-store.ts';
+import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import { startRecord, startTestRedis, type TestRecord, type TestRedis, type TestUser } from '../../real/service/servers.ts';
+
+/** One way of keeping conversations, with the servers that it needs. */
+export interface Backend {
+  /** Another store on the same conversations, as another process would have it; the same one where there can be only one. */
+  open(): Promise<ConversationStore>;
+  signUp(): Promise<TestUser>;
+  close(): Promise<void>;
+}
+
+export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Promise<Backend>> = {
+  memory: async () => {
+    const store = new MemoryStore();
+    return { open: async () => store, signUp: async () => anyUser(), close: () => store.close() };
+  },
+  redis: async () => {
+    const redis = await startTestRedis();
+    const opened = new Opened();
+    return {
+      open: async () => new RedisStore(opened.connection(await redis.connect(true))),
+      signUp: async () => anyUser(),
+      close: () => opened.close(redis),
+    };
+  },
+  supabase: async () => {
+    const record = await startRecord();
+    const opened = new Opened();
+    return {
+      open: async () => opened.store(new SupabaseStore(record.settings)),
+      signUp: record.signUp,
+      close: () => opened.close(record),
+    };
+  },
+  dual: async () => {
+    const [record, redis] = await Promise.all([startRecord(), startTestRedis()]);
+    const opened = new Opened();
+    return {
+      open: async () => {
+        const connection = opened.connection(await redis.connect());
+        const hot = new HotCopies(connection, (error) => {
+          throw error;
+        });
+        return opened.store(new DualStore(new SupabaseStore(record.settings), hot, connection.probe));
+      },
+      signUp: record.signUp,
+      close: () => opened.close(record, redis),
+    };
+  },
+};
+
+/** What a suite has opened, to be closed before its servers. */
+class Opened {
+  readonly #closing: (() => Promise<void>)[] = [];
+
+  store<S extends ConversationStore>(store: S): S {
+    this.#closing.push(() => store.close());
+    return store;
+  }
+
+  connection(connection: RedisConnection): RedisConnection {
+    this.#closing.push(() => connection.close());
+    return connection;
+  }
+
+  async close(...servers: (TestRecord | TestRedis)[]): Promise<void> {
+    for (const close of this.#closing.reverse()) await close();
+    for (const server of servers) await ('stop' in server ? server.stop() : server.close());
+  }
+}
+
+function anyUser(): TestUser {
+  return { kind: 'user', id: crypto.randomUUID(), token: 'not looked at by this backend' };
+}
