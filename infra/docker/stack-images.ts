@@ -19,7 +19,11 @@ export function stackImages(source: Settings['images'], opts: pulumi.ComponentRe
     postgres: () => image('postgres'),
     redis: () => image('redis', { 'redis.conf': file('redis.conf') }),
     caddy: () => image('caddy', { Caddyfile: file('Caddyfile') }),
-    supabase: () => image('supabase', { 'main.mjs': bundle(projectRoot, 'embedded-supabase/main.ts') }),
+    supabase: () =>
+      image('supabase', {
+        'main.mjs': bundle(projectRoot, 'embedded-supabase/main.ts'),
+        'healthcheck.mjs': bundle(projectRoot, 'embedded-supabase/healthcheck.ts'),
+      }),
     service: () => image('service', { 'main.mjs': bundle(projectRoot, 'service/main.ts') }),
     redisCommander: () => image('redis-commander'),
   };
