@@ -11,7 +11,6 @@ import { LiveRelease } from './kit/live-release.ts';
 import { Secret } from './kit/secret.ts';
 import { preflight, publishedPorts } from './preflight.ts';
 import { assertFits, profiles, type Role } from './profiles.ts';
-import { fromProgram } from './project-path.ts';
 import { ConversationSchema } from './supabase/conversation-schema.ts';
 import { EmbeddedProject } from './supabase/embedded-project.ts';
 import { hostedProject } from './supabase/hosted-project.ts';
@@ -43,7 +42,7 @@ const project = embedded
   : hostedProject(pulumi.getStack(), settings);
 const schema =
   project.administration &&
-  new ConversationSchema('schema', { project: project.administration, migrations: fromProgram('migrations') });
+  new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
 
 const redisPassword = new Secret('redis-password', { bytes: 32, generation: settings.secretsGeneration }).value;
 const redis = new Redis('redis', { stack, image: images.redis(), password: redisPassword }, onBox);

@@ -4,7 +4,7 @@ import type { ProjectAdministration } from './project.ts';
 
 export interface ConversationSchemaArgs {
   readonly project: ProjectAdministration;
-  /** Folder of the migrations, as the provider sees it. */
+  /** Folder of the migrations, from the project's root. */
   readonly migrations: string;
 }
 
