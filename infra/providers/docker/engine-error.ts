@@ -48,7 +48,8 @@ function refusalMessage(error: Error): string {
   const json = 'json' in error ? error.json : undefined;
   if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string')
     return json.message;
-  return error.message.trim();
+  // To a request for a stream the library answers with the message inside its own words.
+  return error.message.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
 }
 
 function remedyOf(error: Error, code: string, address: EngineAddress): string | undefined {

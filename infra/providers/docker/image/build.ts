@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type Docker from 'dockerode';
 import type { DockerContext } from '../config.ts';
 import { type BuildPlace, contextArchive, isOutside, outsideName } from './build-context.ts';
@@ -59,9 +60,9 @@ export class BuildReport {
   }
 
   failure(error: string): string {
-    const said = this.#said
+    const said = stripVTControlCharacters(this.#said)
       .split('\n')
-      .filter((line) => line.trim() !== '' && !/^ ---> /.test(line))
+      .filter((line) => line.trim() !== '' && !/^ ---> |^Removing intermediate container /.test(line))
       .slice(-keptLines);
     const where = this.step === '' ? error : `${this.step}\n${error}`;
     return said.length === 0 ? where : `${where}\nThe step said:\n${said.map((line) => `  ${line}`).join('\n')}`;

@@ -61,7 +61,8 @@ function whyNot(error: unknown, { registry }: ImageReference): string {
     return `${message}. Log in (docker login ${registry}) and set docker:registryAuth, or check the name`;
   if (/no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake/i.test(message))
     return `${message}. The engine, not this machine, talks to the registry: check its network and proxy`;
-  if (error instanceof EngineRefusal && error.statusCode === 404) return `${message}. Check the name and the tag`;
+  if (/manifest unknown|not found/i.test(message) || (error instanceof EngineRefusal && error.statusCode === 404))
+    return `${message}. Check the name and the tag`;
   return message;
 }
 

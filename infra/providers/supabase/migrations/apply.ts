@@ -10,6 +10,15 @@ export class MigrationFailedError extends Error {
   override readonly name = 'MigrationFailedError';
 }
 
+/**
+ * The server is to notice within seconds that we were killed, or a long statement would hold the lock to its end.
+ * PostgreSQL before 14, and some systems that it runs on, can't.
+ */
+const noticeDeadClients = `do $$ begin
+  perform set_config('client_connection_check_interval', '2s', false);
+exception when undefined_object or invalid_parameter_value then null;
+end $$`;
+
 /** What the run knows of a file beside its content. */
 export interface FileRun {
   /** An earlier run of this file, outside a transaction, has no known end. */
@@ -24,11 +33,7 @@ export async function applyFile(database: Database, file: MigrationFile, run: Fi
   // Whatever an earlier file set, such as the search_path or a role, must not reach this one.
   await database.run('reset session authorization');
   await database.run('reset all');
-  // The server is to notice within seconds that we were killed, or a long statement would hold the lock to its end
-  // (PostgreSQL 14 and newer, where its system can tell).
-  await database.query(
-    `select set_config(name, '2s', false) from pg_settings where name = 'client_connection_check_interval'`,
-  );
+  await database.run(noticeDeadClients);
   if (file.inTransaction) return applyInTransaction(database, file, run);
   await clearHalfBuiltIndex(database, file, run);
   await recordStarted(database, file);
