@@ -13,6 +13,8 @@ export interface EmbeddedSupabaseArgs {
   /** Loopback port on the box. */
   readonly port: number;
   readonly siteUrl: string;
+  /** Has to be there before its container; its volume waits for nothing, and outlives them all. */
+  readonly postgres: pulumi.Resource;
 }
 
 /** The stand-in for a hosted Supabase project, in front of the stack's own PostgreSQL. */
@@ -60,7 +62,7 @@ export class EmbeddedSupabase extends pulumi.ComponentResource {
         healthyWithin: 120,
         stopWithin: 10,
       },
-      { parent: this },
+      { parent: this, dependsOn: args.postgres },
     );
     this.container = container;
     this.registerOutputs();

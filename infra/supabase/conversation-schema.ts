@@ -30,11 +30,13 @@ export class ConversationSchema extends pulumi.ComponentResource {
     const own = { parent: this, provider };
 
     const migrations = new supabase.Migrations(`${name}-migrations`, { directory: args.migrations }, own);
+    // A bucket outlives the stack as the data in it does, and is taken over again as it was. Protected, it would keep
+    // everything that it depends on running when the rest is taken down.
     for (const [bucket, limits] of Object.entries(buckets)) {
       new supabase.Bucket(
         bucket,
         { name: bucket, public: false, ...limits },
-        { ...own, dependsOn: migrations, protect: true },
+        { ...own, dependsOn: migrations, retainOnDelete: true },
       );
     }
     this.head = migrations.head;

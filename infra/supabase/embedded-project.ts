@@ -46,8 +46,9 @@ export class EmbeddedProject extends pulumi.ComponentResource implements Supabas
         databasePassword,
         port: args.supabasePort,
         siteUrl: args.siteUrl,
+        postgres,
       },
-      { ...own, dependsOn: postgres },
+      own,
     );
 
     this.connection = { url: 'http://supabase:54321', ...keys };
