@@ -9,6 +9,7 @@ export const poolLimits = {
   idleBeyondKept: 1_000,
   connect: 5_000,
   total: 10_000,
+  untilNextTry: 500,
 } as const;
 
 /** One pool of connections to one Supabase, as a `fetch` for supabase-js. Nothing is retried. */

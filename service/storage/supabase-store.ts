@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { z } from 'zod';
 import {
@@ -17,8 +18,14 @@ import type {
   Stored,
   ThreadRead,
 } from '../conversation/conversation-store.ts';
-import { CallerGone, ClientMessageIdReused, ConversationNotFound, SeqConflict } from '../conversation/errors.ts';
-import { type SupabaseAnswer, supabaseError } from './supabase-error.ts';
+import {
+  CallerGone,
+  ClientMessageIdReused,
+  ConversationNotFound,
+  RecordUnavailable,
+  SeqConflict,
+} from '../conversation/errors.ts';
+import { type SupabaseAnswer, SupabaseFailure, supabaseError } from './supabase-error.ts';
 import { poolLimits, SupabasePool } from './supabase-pool.ts';
 
 export interface SupabaseSettings {
@@ -48,6 +55,11 @@ const appended = z.discriminatedUnion('status', [
   z.object({ status: z.literal('conflict'), last_seq: z.number(), missed: z.array(message) }),
   head.extend({ status: z.literal('appended'), messages: z.array(receipt) }),
 ]);
+
+/** Supabase does not take our keys: waiting does not mend that. */
+export class SupabaseRefused extends Error {
+  override readonly name = 'SupabaseRefused';
+}
 
 const nobodysConversation = '00000000-0000-0000-0000-000000000000';
 
@@ -119,6 +131,24 @@ export class SupabaseStore implements ConversationRecord {
     return this.#read(caller, id, { limit }, knownSeq, signal);
   }
 
+  /**
+   * Resolves when the API, the database and the functions in it answer; some connections are open by then. Rejects with
+   * {@link SupabaseRefused}, or with the last error when `signal` is aborted.
+   */
+  async untilReady(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await Promise.all(this.probes.map((probe) => probe.answer(AbortSignal.timeout(poolLimits.total))));
+        return;
+      } catch (error) {
+        if (isRefusal(error))
+          throw new SupabaseRefused('Supabase refuses the keys: are they of this project?', { cause: error });
+        if (signal.aborted) throw error;
+        await delay(poolLimits.untilNextTry, undefined, { signal }).catch(() => undefined); // then one last time
+      }
+    }
+  }
+
   /** Lets calls that are under way finish. */
   close(): Promise<void> {
     return this.#pool.close();
@@ -153,7 +183,8 @@ export class SupabaseStore implements ConversationRecord {
 
   async #askGateway(url: string, key: string, signal: AbortSignal): Promise<void> {
     const { status } = await this.#pool.fetch(new URL('/auth/v1/health', url), { headers: { apikey: key }, signal });
-    if (status !== 200) throw new Error(`GET /auth/v1/health was answered ${status}`);
+    if (status !== 200)
+      throw new SupabaseFailure({ status, data: null, error: { code: '', message: 'GET /auth/v1/health' } });
   }
 
   /** Goes through the API to a function of ours and to its tables, and finds nothing. */
@@ -163,4 +194,9 @@ export class SupabaseStore implements ConversationRecord {
     if (answer.error !== null) throw supabaseError(answer, { kind: 'server' });
     notFound.parse(answer.data);
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  const failure = error instanceof RecordUnavailable ? error.cause : error;
+  return failure instanceof SupabaseFailure && (failure.status === 401 || failure.status === 403);
 }

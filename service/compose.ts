@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import type { Settings } from './config.ts';
+import { ConversationService, type Operation } from './conversation/conversation-service.ts';
+import { Health } from './health/health.ts';
+import { createApp } from './http/app.ts';
+import { Authentication } from './http/authentication.ts';
+import type { App } from './http/environment.ts';
+import { slowMilliseconds } from './http/request-log.ts';
+import { openStorage } from './storage/open-storage.ts';
+
+export interface Service {
+  readonly app: App;
+  close(): Promise<void>;
+}
+
+export interface ComposeOptions {
+  /** Aborted when the backend has had time enough to start. */
+  readonly untilStarted: AbortSignal;
+  isStopping(): boolean;
+}
+
+/** Puts the service together: the one place that knows HTTP, conversations and storage. Opens the storage. */
+export async function compose(settings: Settings, log: Logger, options: ComposeOptions): Promise<Service> {
+  const { backend } = settings.storage;
+  const storage = await openStorage(settings.storage, log, options.untilStarted);
+  log.info({ backend, tiers: storage.store.tiers(), warning: storage.warning }, 'storage is open');
+  const conversations = new ConversationService({
+    store: storage.store,
+    lifetimeSeconds: settings.lifetimeSeconds,
+    onOperation: (operation) => logIfSlow(operation, log),
+  });
+  const health = new Health({
+    releaseId: settings.releaseId,
+    backend,
+    warning: storage.warning,
+    probes: storage.store.probes,
+    tiers: () => storage.store.tiers(),
+  });
+  const app = createApp({
+    conversations,
+    health,
+    authentication: new Authentication(settings.authentication),
+    log,
+    releaseId: settings.releaseId,
+    isStopping: options.isStopping,
+  });
+  return { app, close: storage.close };
+}
+
+function logIfSlow({ name, milliseconds, tier, code }: Operation, log: Logger): void {
+  if (milliseconds <= slowMilliseconds) return;
+  log.warn({ operation: name, ms: Math.round(milliseconds), tier, code }, 'slow operation');
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
+import { type ReadFile, variables } from './environment-variables.ts';
+import type { logLevels } from './logger.ts';
+import type { StorageSettings } from './storage/open-storage.ts';
+
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly releaseId: string;
+  readonly logLevel: (typeof logLevels)[number];
+  readonly authentication: { readonly secretKey: string; readonly jwtSecret: string };
+  readonly storage: StorageSettings;
+  /** How long a conversation lives after it was last read or written. */
+  readonly lifetimeSeconds: number;
+}
+
+/** Every mistake in the environment. The message is for the person who set it, and holds no secret. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    const list = mistakes.map((mistake) => `  - ${mistake}`).join('\n');
+    super(`the service can't start with this environment (.env.example explains it):\n${list}`);
+    this.mistakes = mistakes;
+  }
+}
+
+/** Reads the environment, and the secrets from the files that it names. Throws {@link ConfigurationError}. */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+): Settings {
+  // What is set to nothing is not set.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const groups = variables(readFile);
+  const backend = groups.always.shape.CONVERSATION_STORAGE_BACKEND.safeParse(given.CONVERSATION_STORAGE_BACKEND);
+  const needs = (...wanting: string[]) => !backend.success || wanting.includes(backend.data);
+  const always = groups.always.safeParse(given);
+  const supabase = needs('dual', 'supabase') ? groups.supabase.safeParse(given) : undefined;
+  const redis = needs('dual', 'redis') ? groups.redis.safeParse(given) : undefined;
+  if (!always.success || supabase?.success === false || redis?.success === false) {
+    throw new ConfigurationError([always, supabase, redis].flatMap(mistakesOf));
+  }
+  const { data } = always;
+  const secretKey = data.SUPABASE_SECRET_KEY_FILE;
+  return {
+    host: data.HOST,
+    port: data.PORT,
+    releaseId: data.RELEASE_ID,
+    logLevel: data.LOG_LEVEL,
+    authentication: { secretKey, jwtSecret: data.SUPABASE_JWT_SECRET_FILE },
+    storage: {
+      backend: data.CONVERSATION_STORAGE_BACKEND,
+      fallback: data.CONVERSATION_STORAGE_FALLBACK,
+      supabase: supabase && {
+        url: supabase.data.SUPABASE_URL,
+        publishableKey: supabase.data.SUPABASE_PUBLISHABLE_KEY_FILE,
+        secretKey,
+      },
+      redis: redis && { url: redis.data.REDIS_URL, password: redis.data.REDIS_PASSWORD_FILE },
+    },
+    lifetimeSeconds: Math.max(1, Math.round(data.CONVERSATION_TIMEOUT_HOURS * 3600)),
+  };
+}
+
+function mistakesOf(result: z.ZodSafeParseResult<unknown> | undefined): string[] {
+  return result?.error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`) ?? [];
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { type Tier, tiers } from '../conversation/conversation.ts';
+import type { Probe } from '../conversation/conversation-store.ts';
+
+/**
+ * How the service is. `healthy`: everything that is configured works. `degraded`: it does its work with less than was
+ * configured. `unhealthy`: it can't do its work.
+ */
+export const healthStatus = z.enum(['healthy', 'degraded', 'unhealthy']);
+export type HealthStatus = z.output<typeof healthStatus>;
+
+/** One probe: milliseconds to its answer, or to its failure. */
+const check = z.object({ status: z.enum(['up', 'down']), response_time_ms: z.number(), error: z.string().optional() });
+
+export const healthReport = z
+  .object({
+    status: healthStatus,
+    release_id: z.string(),
+    uptime_seconds: z.number(),
+    storage: z.object({
+      backend: z.string().meta({ description: 'The backend that is configured.' }),
+      tiers: z.array(z.enum(tiers)).meta({ description: 'The tiers that work at this moment, fastest first.' }),
+      warning: z.string().optional().meta({ description: 'Set when another backend runs than the one configured.' }),
+    }),
+    checks: z.record(z.string(), check),
+  })
+  .meta({ id: 'HealthReport' });
+export type HealthReport = z.output<typeof healthReport>;
+
+/** What there is to look at. */
+export interface Examined {
+  readonly releaseId: string;
+  readonly backend: string;
+  readonly warning: string | undefined;
+  readonly probes: readonly Probe[];
+  tiers(): readonly Tier[];
+}
+
+/** The longest that a probe may take, in ms: the whole check stays under five seconds. */
+const patience = 4_000;
+/** How long an answer for just anybody may be old, in ms: they can't make the service ask its neighbours without end. */
+const remembered = 1_000;
+
+export class Health {
+  readonly #examined: Examined;
+  #last: { readonly at: number; readonly report: Promise<HealthReport> } | undefined;
+
+  constructor(examined: Examined) {
+    this.#examined = examined;
+  }
+
+  /** Asks every probe, all at once. */
+  async examine(): Promise<HealthReport> {
+    const { releaseId, backend, warning, probes } = this.#examined;
+    const outcomes = await Promise.all(probes.map(examineOne));
+    const isDown = (required: boolean) =>
+      outcomes.some(({ probe, status }) => probe.required === required && status === 'down');
+    return {
+      status: isDown(true) ? 'unhealthy' : isDown(false) || warning !== undefined ? 'degraded' : 'healthy',
+      release_id: releaseId,
+      uptime_seconds: Math.round(process.uptime()),
+      storage: { backend, tiers: [...this.#examined.tiers()], ...(warning === undefined ? {} : { warning }) },
+      checks: Object.fromEntries(outcomes.map(({ probe, ...outcome }) => [probe.name, outcome])),
+    };
+  }
+
+  /** The status by itself, up to a second old. */
+  async status(): Promise<HealthStatus> {
+    if (this.#last === undefined || Date.now() - this.#last.at > remembered) {
+      this.#last = { at: Date.now(), report: this.examine() };
+    }
+    return (await this.#last.report).status;
+  }
+}
+
+async function examineOne(probe: Probe) {
+  const started = performance.now();
+  const elapsed = () => Math.round((performance.now() - started) * 10) / 10;
+  const deadline = AbortSignal.timeout(patience);
+  const late = Promise.withResolvers<never>();
+  deadline.addEventListener('abort', () => late.reject(new Error(`no answer within ${patience} ms`)), { once: true });
+  try {
+    await Promise.race([probe.answer(deadline), late.promise]);
+    return { probe, status: 'up' as const, response_time_ms: elapsed() };
+  } catch (error) {
+    return { probe, status: 'down' as const, response_time_ms: elapsed(), error: reasonOf(error) };
+  }
+}
+
+/** The message of an error and of what caused it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `: ${reasonOf(error.cause)}`;
+  return `${error.message}${cause}`.slice(0, 500);
+}

@@ -1,0 +1,80 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Logger } from 'pino';
+import type { ConversationService } from '../conversation/conversation-service.ts';
+import { ConversationError, RecordUnavailable } from '../conversation/errors.ts';
+import type { Health } from '../health/health.ts';
+import type { Authentication } from './authentication.ts';
+import { conversationProblem } from './conversation-problem.ts';
+import { addConversationRoutes } from './conversation-routes.ts';
+import type { App, Environment, RequestContext } from './environment.ts';
+import { addHealthRoutes } from './health-routes.ts';
+import { addOpenApiDocument } from './openapi-document.ts';
+import { Problem, problemResponse } from './problem.ts';
+import { requestLog } from './request-log.ts';
+
+export interface AppParts {
+  readonly conversations: ConversationService;
+  readonly health: Health;
+  readonly authentication: Authentication;
+  readonly log: Logger;
+  readonly releaseId: string;
+  /** Whether the process has been told to stop. */
+  isStopping(): boolean;
+}
+
+/** The HTTP interface: parse, call, reply. */
+export function createApp(parts: AppParts): App {
+  const app = new OpenAPIHono<Environment>();
+  app.use(requestLog(parts));
+  addHealthRoutes(app, parts);
+
+  // Nothing below is for just anybody.
+  app.use(async (c, next) => {
+    c.set('caller', await parts.authentication.identify(c.req.header('authorization')));
+    await next();
+  });
+  addConversationRoutes(app, parts.conversations);
+  addOpenApiDocument(app, parts.releaseId);
+  refuseOtherMethods(app);
+
+  app.notFound((c) =>
+    reply(c, new Problem(404, 'route_not_found', 'there is nothing at this address; see /openapi.json')),
+  );
+  app.onError((error, c) => {
+    const problem = problemOf(error);
+    if (problem.status === 500) parts.log.error({ request_id: c.get('requestId'), err: error }, 'defect');
+    if (error instanceof RecordUnavailable) {
+      parts.log.warn({ request_id: c.get('requestId'), err: error.cause }, 'the record is away');
+    }
+    return reply(c, problem);
+  });
+  return app;
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof ConversationError) return conversationProblem(error);
+  return new Problem(500, 'internal_error', 'this is a defect of the service; its log has more under the request id', {
+    cause: error,
+  });
+}
+
+function reply(c: RequestContext, problem: Problem): Response {
+  c.set('code', problem.code);
+  return problemResponse(c, problem, c.get('requestId'));
+}
+
+/** 405 for what a known address can't do, instead of 404. */
+function refuseOtherMethods(app: App): void {
+  const methods = new Map<string, string[]>();
+  for (const { method, path } of app.routes) {
+    if (method !== 'ALL')
+      methods.set(path, [...(methods.get(path) ?? []), method, ...(method === 'GET' ? ['HEAD'] : [])]);
+  }
+  for (const [path, allowed] of methods) {
+    const allow = allowed.join(', ');
+    app.all(path, () => {
+      throw new Problem(405, 'method_not_allowed', `this address takes ${allow}`, { headers: { allow } });
+    });
+  }
+}

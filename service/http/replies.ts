@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { tiers } from '../conversation/conversation.ts';
+import { type ProblemStatus, problemShape } from './problem.ts';
+
+// Replies as they stand in the OpenAPI document.
+
+const always = {
+  'x-request-id': z.string().meta({ description: 'That of the request, or a new one. It is in the log, too.' }),
+  'x-release-id': z.string().meta({ description: 'Which release answered.' }),
+};
+
+/** A reply from where conversations are kept. */
+export function conversationReply(schema: z.ZodType, description: string) {
+  const headers = z.object({
+    ...always,
+    'x-storage-tier': z.enum(tiers).meta({ description: 'Where the answer is from.' }),
+    etag: z.string().meta({ description: 'The last seq of the conversation, quoted, for If-Match.' }),
+  });
+  return { description, headers, content: { 'application/json': { schema } } };
+}
+
+export function plainReply(schema: z.ZodType, description: string) {
+  return { description, headers: z.object(always), content: { 'application/json': { schema } } };
+}
+
+const meanings: Readonly<Record<ProblemStatus, string>> = {
+  400: 'Not JSON, or not of this shape: `malformed_json`, `invalid_request`, `too_deep`, `number_out_of_range`, `invalid_text`, `invalid_key`.',
+  401: 'Neither a user’s valid token nor the secret key: `unauthorized`.',
+  404: 'There is none, or it is not yours: `conversation_not_found`.',
+  405: 'No such thing can be done there: `method_not_allowed`.',
+  408: 'The request took too long to arrive: `request_timeout`.',
+  409: 'It does not fit what is there: `seq_conflict`, `client_message_id_reused`.',
+  413: 'Too large: `body_too_large`, `message_too_large`.',
+  415: 'Not plain application/json: `unsupported_media_type`.',
+  422: 'The database does not take it: `refused_by_record`.',
+  431: 'Headers too large: `headers_too_large`.',
+  499: 'The client went away: `caller_gone`.',
+  500: 'A defect: `internal_error`.',
+  503: 'The record is away, and nothing was acknowledged: `record_unavailable`. Send it again.',
+};
+
+export function problems(...statuses: ProblemStatus[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: meanings[status],
+        headers: z.object(always),
+        content: { 'application/problem+json': { schema: problemShape } },
+      },
+    ]),
+  );
+}

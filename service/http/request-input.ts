@@ -1,0 +1,96 @@
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import { findJsonFault } from '../conversation/json-value.ts';
+import { limits } from '../conversation/limits.ts';
+import { Problem } from './problem.ts';
+
+/** The JSON body of a request. Throws a 4xx {@link Problem} for what is no sound JSON, too much of it, or not of the shape. */
+export async function jsonBody<S extends z.ZodType>(c: Context, shape: S): Promise<z.output<S>> {
+  expectPlainJson(c);
+  const value = parse(await readText(c));
+  const fault = findJsonFault(value);
+  if (fault !== undefined) {
+    const { path, message } = fault;
+    throw new Problem(400, fault.code, `the body ${message}`, { extras: { errors: [{ path, message }] } });
+  }
+  return shaped(shape, value);
+}
+
+/** The query of a request; a parameter that is given twice fits no shape. */
+export function query<S extends z.ZodType>(c: Context, shape: S): z.output<S> {
+  const given = Object.entries(c.req.queries()).map(([name, values]) => [
+    name,
+    values.length === 1 ? values[0] : values,
+  ]);
+  return shaped(shape, Object.fromEntries(given));
+}
+
+/** The seq in `If-Match`, quoted or not; undefined without that header, and for `*`. */
+export function expectedSeq(c: Context): number | undefined {
+  const header = c.req.header('if-match')?.trim();
+  if (header === undefined || header === '*') return undefined;
+  const seq = /^(?:W\/)?"?(\d{1,10})"?$/.exec(header)?.[1];
+  if (seq !== undefined && Number(seq) < 2 ** 31) return Number(seq);
+  const errors = [{ path: 'If-Match', message: 'is no seq: it takes the last seq that you know, such as "5"' }];
+  throw new Problem(400, 'invalid_request', 'the header If-Match is not valid', { extras: { errors } });
+}
+
+function shaped<S extends z.ZodType>(shape: S, value: unknown): z.output<S> {
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const errors = result.error.issues.slice(0, 20).map(({ path, message }) => ({ path: path.join('.'), message }));
+  throw new Problem(400, 'invalid_request', 'the request is not valid', { extras: { errors } });
+}
+
+function expectPlainJson(c: Context): void {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    throw new Problem(415, 'unsupported_media_type', 'the body has to be application/json');
+  }
+  const encoding = c.req.header('content-encoding');
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new Problem(415, 'unsupported_media_type', 'the body has to be sent as it is, without Content-Encoding');
+  }
+}
+
+async function readText(c: Context): Promise<string> {
+  const announced = c.req.header('content-length');
+  if (announced !== undefined && Number(announced) > limits.bodyBytes) throw tooLarge();
+  const bytes = await readBytes(c, announced !== undefined);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Problem(400, 'malformed_json', 'the body is not UTF-8', { cause });
+  }
+}
+
+async function readBytes(c: Context, isAnnounced: boolean): Promise<Uint8Array> {
+  try {
+    if (isAnnounced) return new Uint8Array(await c.req.arrayBuffer()); // Node holds the client to what it announced
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of c.req.raw.body ?? []) {
+      size += chunk.byteLength;
+      if (size > limits.bodyBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (cause) {
+    if (cause instanceof Problem) throw cause;
+    throw new Problem(499, 'caller_gone', 'the connection was closed in the middle of the body', { cause });
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Problem(400, 'malformed_json', 'the body is not JSON', { cause });
+  }
+}
+
+function tooLarge(): Problem {
+  const detail = `the body is larger than ${limits.bodyBytes} bytes: send less at once`;
+  // What is on its way is not read: the connection can't be used for another request.
+  return new Problem(413, 'body_too_large', detail, { headers: { connection: 'close' } });
+}
