@@ -44,8 +44,13 @@ export async function installPackages(kit, job, packages, { why, alsoDo }) {
     });
   }
   job.say(`${why}; installing the Debian packages ${names} (apt-get)`);
-  // dpkg must not be killed in the middle of a package: it gets the time to end by itself.
-  const settings = { env: systemEnvironment(kit), cwd: '/', grace: 60_000 };
+  // On SIGINT, apt lets a running dpkg finish; on SIGTERM it leaves it alone with the lock.
+  const settings = {
+    env: systemEnvironment(kit),
+    cwd: '/',
+    stopSignal: /** @type {const} */ ('SIGINT'),
+    grace: 60_000,
+  };
   const apt = ['-q', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
   await job.tool('dpkg', ['--configure', '-a'], settings); // mends what an earlier, interrupted run left half-done
   await job.tool('apt-get', [...apt, 'update'], settings);

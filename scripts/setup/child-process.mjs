@@ -30,6 +30,7 @@ export class ToolError extends Error {
  * @property {string} cwd
  * @property {(line: string) => void} [onLine]  each line it prints
  * @property {number} [timeout]  milliseconds until it is ended
+ * @property {NodeJS.Signals} [stopSignal]  how it is asked to end before its time
  * @property {number} [grace]  milliseconds that it gets between being asked to end and being killed
  */
 
@@ -42,7 +43,8 @@ export class ToolError extends Error {
  * @param {ToolOptions} options
  * @returns {Promise<void>}
  */
-export function runTool(command, args, { log, signal, env, cwd, onLine, timeout, grace = 3000 }) {
+export function runTool(command, args, options) {
+  const { log, signal, env, cwd, onLine, timeout, stopSignal = 'SIGTERM', grace = 3000 } = options;
   signal.throwIfAborted();
   const title = [command, ...args].join(' ');
   const file = openSync(log, 'a');
@@ -58,7 +60,7 @@ export function runTool(command, args, { log, signal, env, cwd, onLine, timeout,
     const end = (reason) => {
       if (ending !== undefined) return;
       ending = reason;
-      signalGroup(child.pid, 'SIGTERM');
+      signalGroup(child.pid, stopSignal);
       timers.push(setTimeout(() => signalGroup(child.pid, 'SIGKILL'), grace));
     };
     const onAbort = () => end(signal.reason);

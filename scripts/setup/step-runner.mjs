@@ -37,7 +37,7 @@ import { SetupError } from './setup-error.mjs';
  * @property {() => string} temporaryFolder  a new one, gone when the step ends; rename what was made out of it
  */
 
-/** @typedef {{ env?: NodeJS.ProcessEnv, cwd?: string, timeout?: number, grace?: number }} ToolSettings */
+/** @typedef {{ env?: NodeJS.ProcessEnv, cwd?: string, timeout?: number, stopSignal?: NodeJS.Signals, grace?: number }} ToolSettings */
 
 /** A step that failed; `cause` is why. */
 export class StepFailed extends Error {

@@ -103,7 +103,13 @@ async function release(kit, job) {
   try {
     const { command, args, env } = npmCleanInstall(kit);
     await job.tool(command, args, { cwd: project, env });
-    const download = { ...kit.env, PULUMI_HOME: project, NODE_USE_ENV_PROXY: '1', PULUMI_SKIP_UPDATE_CHECK: 'true' };
+    const download = {
+      ...kit.env,
+      PULUMI_HOME: project,
+      PULUMI_VERSION: releaseVersion(kit),
+      PULUMI_SKIP_UPDATE_CHECK: 'true',
+      NODE_USE_ENV_PROXY: '1',
+    };
     const program = join(project, 'node_modules', 'pulumi', 'run.js');
     await job.tool(join(kit.bin, 'node'), [program, 'version'], { env: download, timeout: 600_000 });
   } catch (error) {
