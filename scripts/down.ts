@@ -8,7 +8,7 @@ const usage = `npm run down -- [options]
 Removes what "npm run up" made. Data stays, and so do the passwords it was made with: the next "up" finds both.
 
   --stack <name>  local (default), ryzen, optiplex, or one of your own
-  --volumes       remove the data too, and the stack with its history. There is no way back.
+  --volumes       remove the data too, and the stack with its history; its configuration stays. There is no way back.
   --help
 
 The images, the Docker engine and the tools in .kit stay. Exit: 0 removed, 1 failed, 2 misused.`;
@@ -38,7 +38,7 @@ async function removeEverything(stack: string): Promise<void> {
   announce(`Removing stack ${stack} and its data`);
   await $({ quiet: true })`pulumi state unprotect --all --yes -s ${stack}`;
   await destroy(stack, []);
-  await $({ quiet: true })`pulumi stack rm --yes ${stack}`;
+  await $({ quiet: true })`pulumi stack rm --yes --preserve-config ${stack}`;
   console.log(`Removed: stack ${stack}, its containers, its network and its data.`);
 }
 
