@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createClient } from '@supabase/supabase-js';
 import { commandArguments, exitCode } from './arguments.ts';
+import { saveAuthority } from './authority.ts';
 import { duration, fail, table } from './report.ts';
 import { Client } from './smoke/client.ts';
 import { type Containers, stackContainers } from './smoke/containers.ts';
@@ -35,7 +33,7 @@ async function smoke(): Promise<void> {
   });
   const outputs = await stackOutputs(stack);
   const containers = stackContainers(outputs.namespace);
-  const client = await openClient(outputs, containers);
+  const client = await openClient(outputs);
   const outcomes: Outcome[] = [];
   let broken: SmokeStep | undefined;
   try {
@@ -92,21 +90,13 @@ async function forgetConversations({ supabaseUrl, supabaseSecretKey }: StackOutp
   if (error) console.error(`The smoke tests' conversation could not be deleted: ${error.message}`);
 }
 
-async function openClient(outputs: StackOutputs, containers: Containers): Promise<Client> {
-  const settings = {
+async function openClient(outputs: StackOutputs): Promise<Client> {
+  return Client.open({
     url: outputs.url,
     address: outputs.bindAddress === '0.0.0.0' ? '127.0.0.1' : outputs.bindAddress,
     key: outputs.supabaseSecretKey,
-  };
-  if (outputs.certificates === 'acme') return Client.open({ ...settings, certificateAuthority: undefined });
-  const directory = await mkdtemp(join(tmpdir(), 'conversation-kit-'));
-  try {
-    const certificateAuthority = join(directory, 'root.crt');
-    await containers.copy('caddy', '/data/caddy/pki/authorities/local/root.crt', certificateAuthority);
-    return await Client.open({ ...settings, certificateAuthority });
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+    certificateAuthority: await saveAuthority(outputs),
+  });
 }
 
 await smoke().catch((error: unknown) => fail(error, exitCode.failed));

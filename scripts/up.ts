@@ -1,5 +1,6 @@
 import { $ } from 'zx';
 import { commandArguments, exitCode } from './arguments.ts';
+import { saveAuthority } from './authority.ts';
 import { announce, duration, fail, table } from './report.ts';
 import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
 
@@ -37,8 +38,9 @@ async function up(): Promise<void> {
     if (smoke.exitCode !== 0) process.exit(smoke.exitCode ?? exitCode.failed);
   }
   const took = performance.now() - started;
-  if (json) console.log(JSON.stringify({ stack, milliseconds: Math.round(took), ...places(stack, outputs) }));
-  else showPlaces(stack, outputs, took);
+  const at = places(stack, outputs, await saveAuthority(outputs));
+  if (json) console.log(JSON.stringify({ stack, milliseconds: Math.round(took), ...at }));
+  else showPlaces(stack, at, took);
 }
 
 /** Creates the stack and its configuration where they are not there yet. */
@@ -74,9 +76,10 @@ async function pulumiUp(stack: string): Promise<void> {
   }
 }
 
-function places(stack: string, outputs: StackOutputs) {
+function places(stack: string, outputs: StackOutputs, authority: string | undefined) {
   return {
     service: outputs.url,
+    certificateAuthority: authority,
     health: `${outputs.url}/health`,
     supabase: outputs.supabaseUrl,
     redisCommander: outputs.redisCommanderUrl,
@@ -86,10 +89,12 @@ function places(stack: string, outputs: StackOutputs) {
   };
 }
 
-function showPlaces(stack: string, outputs: StackOutputs, took: number): void {
-  const at = places(stack, outputs);
+function showPlaces(stack: string, at: ReturnType<typeof places>, took: number): void {
   const rows = [
     ['Service', at.service],
+    ...(at.certificateAuthority
+      ? [['Its certificate', `${at.certificateAuthority} (an authority of its own: curl --cacert)`]]
+      : []),
     ['API', `${at.service}/openapi.json`],
     ['Supabase', at.supabase],
     ...(at.redisCommander ? [['Redis Commander', at.redisCommander]] : []),
