@@ -67,3 +67,9 @@ function ended(child: ReturnType<typeof spawn>): Promise<string> {
 function plainEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, LC_ALL: 'C.UTF-8', LANGUAGE: 'C', DEBIAN_FRONTEND: 'noninteractive' };
 }
+
+/** Whether an error of a program or of Node.js comes from a full disk. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof CommandFailed) return /no space left on device/i.test(error.said);
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}

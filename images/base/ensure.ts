@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
+import { isDiskFull } from './command.ts';
 import { createImage, type EngineImage, findImage } from './engine-image.ts';
 import { placeNode } from './node-binary.ts';
 import { downloadPackages } from './packages.ts';
@@ -19,6 +20,8 @@ Builds the base image from the distribution's packages, where the Docker engine 
 
 const workspaces = join(import.meta.dirname, '../../.kit/images');
 const prefix = 'base-in-progress-';
+/** Bytes: package lists, packages, and what they unpack to. */
+const space = 700e6;
 
 const { values: options } = parseArgs({
   options: {
@@ -67,6 +70,7 @@ async function build(docker: Docker, reference: string): Promise<EngineImage> {
     console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
   await removeAbandoned();
+  await demandSpace();
   const workspace = await mkdtemp(join(workspaces, `${prefix}${process.pid}-`));
   try {
     const packages = await downloadPackages(workspace, { signal, say });
@@ -91,6 +95,16 @@ async function build(docker: Docker, reference: string): Promise<EngineImage> {
   } finally {
     await rm(workspace, { recursive: true, force: true });
   }
+}
+
+/** Beforehand, as apt hangs when the disk fills up under it. */
+async function demandSpace(): Promise<void> {
+  const { bavail, bsize } = await statfs(workspaces);
+  if (bavail * bsize >= space) return;
+  throw new BaseImageProblem(
+    `Building the base image takes ${space / 1e6} MB below ${workspaces}, and ${Math.floor((bavail * bsize) / 1e6)} MB are free`,
+    { remedy: 'Free some, then run the same command again.' },
+  );
 }
 
 /** Removes the workspaces of builds that were killed before they could. */
@@ -121,10 +135,8 @@ function report(error: unknown): number {
   }
   if (error instanceof BaseImageProblem) {
     console.error(`${error.message}\n${error.remedy}`);
-  } else if (error instanceof Error && /no space left on device|ENOSPC/i.test(error.message)) {
-    console.error(
-      `The disk is full below ${workspaces}: building the base image takes 1 GB there.\nFree some, then run the same command again.`,
-    );
+  } else if (isDiskFull(error)) {
+    console.error(`The disk became full below ${workspaces}.\nFree some, then run the same command again.`);
   } else {
     console.error(error instanceof Error ? error.message : String(error));
   }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { distributionOf, distributionSources, type SourcesFile, suitesOf } from './apt-sources.ts';
-import { CommandFailed, run } from './command.ts';
+import { CommandFailed, isDiskFull, run } from './command.ts';
 import { BaseImageProblem } from './problem.ts';
 import { recipe } from './recipe.ts';
 
@@ -14,6 +14,9 @@ export interface DownloadedPackage {
 
 /** Environment variable that names a sources file of apt's to use in place of the machine's own. */
 export const sourcesVariable = 'KIT_BASE_SOURCES';
+
+/** Milliseconds for one call of apt: more than it needs on a slow line, less than for ever. */
+const patience = 15 * 60_000;
 
 /**
  * Downloads what the recipe asks for, with all that it needs, into `directory`, as if nothing were installed yet. Uses
@@ -55,7 +58,7 @@ export function chosenPackages(plan: string): { name: string; version: string }[
 
 async function packageSources(): Promise<SourcesFile[]> {
   const named = process.env[sourcesVariable];
-  if (named !== undefined) return [{ name: basename(named), text: await readFile(named, 'utf8') }];
+  if (named !== undefined) return [{ name: basename(named), text: await readNamed(named) }];
   const distribution = distributionOf(await readOr('/etc/os-release', ''));
   const folder = '/etc/apt/sources.list.d';
   const names = (await namesIn(folder)).filter((name) => /\.(list|sources)$/.test(name));
@@ -71,6 +74,22 @@ async function packageSources(): Promise<SourcesFile[]> {
   throw new BaseImageProblem(`This machine's apt names no archive of ${release} in /etc/apt`, {
     remedy: `The base image is built from Debian's or Ubuntu's packages. Name a sources file for it with ${sourcesVariable}=<file>.sources, or pull public images: KIT_IMAGES=registry.`,
   });
+}
+
+async function readNamed(path: string): Promise<string> {
+  if (!/\.(list|sources)$/.test(path)) {
+    throw new BaseImageProblem(`${sourcesVariable} names ${path}, which is no sources file`, {
+      remedy: 'Its name ends in .list or .sources: that says which of the two formats it has.',
+    });
+  }
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new BaseImageProblem(`${sourcesVariable} names ${path}, which can't be read`, {
+      remedy: 'Name a sources file of apt that is there, or unset it.',
+      cause,
+    });
+  }
 }
 
 /** Writes a configuration with which apt knows no installed package and writes below `directory` only. */
@@ -121,9 +140,16 @@ async function privateState(directory: string, sources: readonly SourcesFile[]):
 }
 
 async function aptRun(command: [string, ...string[]], options: { signal: AbortSignal; cwd: string }): Promise<string> {
+  const tooLong = AbortSignal.timeout(patience);
   try {
-    return await run(command, options);
+    return await run(command, { ...options, signal: AbortSignal.any([options.signal, tooLong]) });
   } catch (error) {
+    if (tooLong.aborted) {
+      throw new BaseImageProblem(`apt did not come to an end within ${patience / 60_000} minutes`, {
+        remedy: 'See that "apt-get update" works on this machine, then run the same command again.',
+        cause: error,
+      });
+    }
     if (isMissingProgram(error)) {
       throw new BaseImageProblem('There is no apt-get on this machine', {
         remedy: 'The base image is built on Debian or Ubuntu. Elsewhere, pull public images: KIT_IMAGES=registry.',
@@ -136,6 +162,7 @@ async function aptRun(command: [string, ...string[]], options: { signal: AbortSi
 }
 
 function aptProblem(error: CommandFailed): Error {
+  if (isDiskFull(error)) return error;
   const missing = [...error.said.matchAll(/Unable to locate package (\S+)|Package '?(\S+?)'? has no installation/g)];
   if (missing.length > 0) {
     const names = [...new Set(missing.map(([, located, installable]) => located ?? installable))].join(', ');

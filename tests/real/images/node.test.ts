@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { docker, workbench } from './hardened.ts';
 
 const program = `
@@ -16,6 +17,8 @@ createServer((_, response) => response.end(JSON.stringify({
 process.once('SIGTERM', () => process.exit(0));
 `;
 
+const answered = z.looseObject({ heap: z.number() });
+
 describe.each(['service', 'supabase'] as const)('the image of the %s', (role) => {
   const bench = workbench();
   afterAll(() => bench.clean());
@@ -31,7 +34,7 @@ describe.each(['service', 'supabase'] as const)('the image of the %s', (role) =>
     });
     await started.untilHealthy();
     const answer = await fetch(`http://127.0.0.1:${await started.port(1234)}/`);
-    const { heap, ...rest } = (await answer.json()) as { heap: number };
+    const { heap, ...rest } = answered.parse(await answer.json());
     expect(rest).toEqual({ uid: 10_001, env: 'production', version: expect.stringMatching(/^v24\./) });
     expect(heap / 1024 / 1024).toBeGreaterThan(100);
     expect(heap / 1024 / 1024).toBeLessThan(256);
