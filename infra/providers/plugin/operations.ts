@@ -47,7 +47,7 @@ export class ResourceOperations<Config> {
   async diff(request: provider.DiffRequest, context: ResourceContext<Config>): Promise<provider.DiffResponse> {
     const { definition } = this;
     const news = decodeProperties(request.getNews());
-    const old = storedResource(request.getOldInputs(), request.getOlds());
+    const old = storedResource(request);
     const found =
       definition.diff && (definition.diffsUnknowns || !news.hasUnknowns)
         ? await definition.diff(old, news.values, context)
@@ -60,7 +60,8 @@ export class ResourceOperations<Config> {
     response.setDiffsList(properties(found));
     response.setReplacesList(properties(replacing));
     response.setStablesList([...(definition.stableOutputs ?? [])]);
-    response.setDeletebeforereplace(replacing.length > 0 && this.#deletesFirst(old, news));
+    // Also without a reason to replace of our own: the person may ask for it, or the program.
+    response.setDeletebeforereplace(this.#deletesFirst(old, news));
     response.setHasdetaileddiff(true);
     for (const difference of found) response.getDetaileddiffMap().set(difference.path, propertyDiff(difference));
     return response;
@@ -102,7 +103,7 @@ export class ResourceOperations<Config> {
   async update(request: provider.UpdateRequest, context: ResourceContext<Config>): Promise<provider.UpdateResponse> {
     const { definition } = this;
     const news = decodeProperties(request.getNews());
-    const old = storedResource(request.getOldInputs(), request.getOlds());
+    const old = storedResource(request);
     const response = new provider.UpdateResponse();
     if (context.preview && (news.hasUnknowns || !definition.runsAtPreview)) {
       const stable = Object.entries(old.outputs).filter(([name]) => definition.stableOutputs?.includes(name));
@@ -142,11 +143,13 @@ function namingOf(request: provider.CheckRequest): Naming {
   return { randomSeed: request.getRandomseed_asU8(), ...proposed };
 }
 
-function storedResource(inputs: DiffInputs, outputs: DiffInputs) {
-  return { inputs: decodeProperties(inputs).values, outputs: decodeProperties(outputs).bookkeeping };
+function storedResource(request: provider.DiffRequest | provider.UpdateRequest): StoredResource<object, object> {
+  return {
+    id: request.getId(),
+    inputs: decodeProperties(request.getOldInputs()).values,
+    outputs: decodeProperties(request.getOlds()).bookkeeping,
+  };
 }
-
-type DiffInputs = Parameters<typeof decodeProperties>[0];
 
 const isEmpty = ({ bookkeeping }: DecodedProperties): boolean => Object.keys(bookkeeping).length === 0;
 

@@ -41,6 +41,8 @@ export interface PropertyDiff {
 
 /** What is known of a resource from the last time it was made, changed or read. */
 export interface StoredResource<Inputs, Outputs> {
+  /** As `create` returned it. */
+  readonly id?: string;
   readonly inputs: Inputs;
   readonly outputs: Outputs;
 }
@@ -56,7 +58,10 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
   readonly inputs: z.ZodType<Inputs>;
   /** Inputs whose change means a new resource. */
   readonly replaceOnChanges: readonly (keyof Inputs & string)[];
-  /** The old resource goes before its replacement is made: for things that hold a name, a port or a volume. */
+  /**
+   * The old resource goes before its replacement is made: for things that hold a name, a port or a volume. It also holds
+   * when the replacement is the program's or the person's wish (`replaceOnChanges`, `--target-replace`).
+   */
   readonly deleteBeforeReplace?: boolean | DeletesFirst;
   /** Outputs that are always secret. Outputs at the path of a secret input are, too, without being listed. */
   readonly secretOutputs?: readonly (keyof Outputs & string)[];

@@ -43,7 +43,9 @@ export class Share {
       await engine.getContainer(Id).remove({ force: true, v: true });
     for (const { Id } of await engine.listNetworks({ filters })) await engine.getNetwork(Id).remove();
     for (const { Name } of (await engine.listVolumes({ filters })).Volumes) await engine.getVolume(Name).remove();
-    for (const { Id } of await engine.listImages({ filters })) await engine.getImage(Id).remove({ force: true });
+    for (const tag of (await engine.listImages({ filters })).flatMap(({ RepoTags }) => RepoTags ?? []))
+      if (tag !== '<none>:<none>') await engine.getImage(tag).remove({ force: true });
+    await engine.pruneImages({ filters: { dangling: ['true'], label: filters.label } });
   }
 }
 

@@ -146,7 +146,7 @@ describe('diff', () => {
       changes: 2,
       diffsList: ['books', 'tags'],
       replacesList: [],
-      deletebeforereplace: false,
+      deletebeforereplace: true,
     });
   });
 

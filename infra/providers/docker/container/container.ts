@@ -6,7 +6,7 @@ import { driftedInputs } from '../drift.ts';
 import { EngineRefusal, isNotFound, orGone } from '../engine-error.ts';
 import { inputDifferences } from '../input-difference.ts';
 import { withName, withNotes } from '../recorded-inputs.ts';
-import { createContainer, outputsNow, startContainer, started } from './creation.ts';
+import { createContainer, knownContainers, outputsNow, startContainer, started } from './creation.ts';
 import {
   type ContainerInputs,
   changedByEngine,
@@ -48,7 +48,10 @@ export const container: ResourceDefinition<ContainerInputs, ContainerOutputs, Do
   diffsUnknowns: true,
   recorded: (values, given) => withNotes(containerInputs, values, given),
   check: async (inputs) => checkUploads(inputs),
-  diff: async (old, news) => changes(old, news),
+  diff: async (old, news) => {
+    if (old.id) knownContainers.add(old.id);
+    return changes(old, news);
+  },
   create: async (inputs, context) => createContainer(await engineOf(context), inputs, context),
   read: async (id, state, context) => {
     const found = await inspectContainer(await engineOf(context), id, context.signal);

@@ -21,6 +21,9 @@ const creationLabel = 'conversation-kit.created-for';
 export const creationMark = (urn: string): string =>
   createHash('sha256').update([hostname(), process.cwd(), urn].join('\n')).digest('hex').slice(0, 16);
 
+/** Ids that this update's engine has in its state: with the mark or not, these were not left behind. */
+export const knownContainers = new Set<string>();
+
 /**
  * Makes a container, with its networks and files, starts it and waits for what the inputs ask to wait for. What fails
  * before the start leaves nothing behind; what fails from there on leaves the container for a look, known to the state.
@@ -101,6 +104,11 @@ async function createOrReplaceRemains(
   } catch (error) {
     if (!isConflict(error)) throw error;
     const there = await inspectContainer(docker, inputs.name, context.signal);
+    if (there && knownContainers.has(there.Id))
+      throw new Error(
+        `the container ${inputs.name} is to be replaced, and its name is taken until it is gone: leave out "deleteBeforeReplace: false", or give the new one another name`,
+        { cause: error },
+      );
     if (there && there.Config.Labels[creationLabel] !== mark)
       throw new Error(
         `there is a container ${inputs.name} already, and it is not this stack's. Remove it (docker rm -f ${inputs.name}), or choose another name`,
