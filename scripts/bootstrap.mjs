@@ -6,6 +6,7 @@ if (Number(major) < 18) {
   console.error(
     '→ Install a newer one (Debian 12, Ubuntu 24.04: apt-get install nodejs npm), then run the same command again.',
   );
+  if (process.argv[2] === 'test') console.log('0 passed, 1 failed');
   process.exit(1);
 }
 

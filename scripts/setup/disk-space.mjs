@@ -1,4 +1,4 @@
-import { existsSync, statfsSync, statSync } from 'node:fs';
+import fs, { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SetupError } from './setup-error.mjs';
 
@@ -22,7 +22,7 @@ import { SetupError } from './setup-error.mjs';
  * @param {readonly DiskNeed[]} needs
  */
 export function demandDiskSpace(needs) {
-  if (typeof statfsSync !== 'function') return; // Node before 18.15 can't tell; then the tool that hits the limit says so
+  if (!('statfsSync' in fs)) return; // Node.js before 18.15 can't tell; then the tool that hits the limit says so
   /** @type {Map<number, { path: string, free: number, needs: DiskNeed[] }>} */
   const systems = new Map();
   for (const need of needs) {
@@ -58,7 +58,7 @@ export function spaceProblem(systems) {
 
 /** @param {string} path */
 function freeBytes(path) {
-  const { bavail, bsize } = statfsSync(path);
+  const { bavail, bsize } = fs.statfsSync(path);
   return bavail * bsize;
 }
 

@@ -25,7 +25,7 @@ const exitCode = { done: 0, failed: 1, misused: 2 };
  * @returns {Promise<number>} exit code
  */
 export async function main([name, ...args], root) {
-  const command = name === undefined ? undefined : commands[name];
+  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (name === undefined || command === undefined) {
     const asked = name === undefined || asksForHelp([name]);
     (asked ? process.stdout : process.stderr).write(`${asked ? '' : `There is no command ${name}.\n\n`}${usage}\n`);

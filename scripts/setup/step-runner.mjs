@@ -121,11 +121,12 @@ async function checkSteps(steps, kit) {
       before.then((words) => (words.includes(undefined) ? undefined : step.check(kit))),
     );
   }
+  const words = await Promise.all(checks.values());
   /** @type {Map<string, string>} */
   const found = new Map();
-  for (const [name, check] of checks) {
-    const words = await check;
-    if (words !== undefined) found.set(name, words);
+  for (const [index, { name }] of steps.entries()) {
+    const there = words[index];
+    if (there !== undefined) found.set(name, there);
   }
   return found;
 }

@@ -71,9 +71,11 @@ describe('the entry to every command', () => {
       expect(code).toBe(0);
       expect(stdout).toContain('  up      deploy the stack');
     }
-    const { code, stderr } = await start(root, 'deploy').ended;
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/^There is no command deploy\./);
+    for (const name of ['deploy', 'constructor']) {
+      const { code, stderr } = await start(root, name).ended;
+      expect(code).toBe(2);
+      expect(stderr).toMatch(new RegExp(`^There is no command ${name}\\.`));
+    }
     expect(existsSync(join(root, '.kit'))).toBe(false);
   });
 
