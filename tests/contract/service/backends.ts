@@ -5,7 +5,13 @@ import { MemoryStore } from '../../../service/storage/memory-store.ts';
 import type { RedisConnection } from '../../../service/storage/redis-connection.ts';
 import { RedisStore } from '../../../service/storage/redis-store.ts';
 import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
-import { startRecord, startTestRedis, type TestRecord, type TestRedis, type TestUser } from '../../real/service/servers.ts';
+import {
+  startRecord,
+  startTestRedis,
+  type TestRecord,
+  type TestRedis,
+  type TestUser,
+} from '../../real/service/servers.ts';
 
 /** One way of keeping conversations, with the servers that it needs. */
 export interface Backend {

@@ -90,11 +90,19 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
         { type: 'tool_call', arguments: { deep: [{ er: [1.5, -7, 9_007_199_254_740_991, false, null] }] } },
       ];
       const metadata = { model: 'm', tokens: 17, empty: {}, list: [], text: 'false' };
-      const messages = [...contents, parts].map((content) => ({ ...say(''), role: 'assistant' as const, content, metadata }));
+      const messages = [...contents, parts].map((content) => ({
+        ...say(''),
+        role: 'assistant' as const,
+        content,
+        metadata,
+      }));
       await append(id, messages);
       for (const attempt of [1, 2]) {
         const thread = await read(id);
-        expect(thread.messages.map(({ content }) => content), `read ${attempt}`).toEqual([...contents, parts]);
+        expect(
+          thread.messages.map(({ content }) => content),
+          `read ${attempt}`,
+        ).toEqual([...contents, parts]);
         for (const message of thread.messages) expect(message).toMatchObject({ role: 'assistant', metadata });
       }
     });
@@ -154,7 +162,13 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
       const late = append(id, [say('late')], server, 1);
       await expect(late).rejects.toThrow(SeqConflict);
       const conflict = await late.catch((error: unknown) => error);
-      expect(conflict).toMatchObject({ lastSeq: 3, missed: [{ seq: 2, content: 'b' }, { seq: 3, content: 'c' }] });
+      expect(conflict).toMatchObject({
+        lastSeq: 3,
+        missed: [
+          { seq: 2, content: 'b' },
+          { seq: 3, content: 'c' },
+        ],
+      });
       await expect(append(id, [say('early')], server, 9)).rejects.toMatchObject({ lastSeq: 3, missed: [] });
       expect((await read(id)).messages).toHaveLength(3);
     });
@@ -220,7 +234,10 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
     beforeAll(async () => {
       id = await begin();
       for (const batch of [0, 1, 2]) {
-        await append(id, Array.from({ length: 50 }, (_, index) => say(String(batch * 50 + index + 1))));
+        await append(
+          id,
+          Array.from({ length: 50 }, (_, index) => say(String(batch * 50 + index + 1))),
+        );
       }
     });
     const seqs = async (page: Partial<PageRequest>) => {
@@ -271,7 +288,10 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
       for (let turn = 0; turn < 7; turn += 1) await append(large, [say(megabyte)]);
       for (const attempt of [1, 2]) {
         const newest = await read(large);
-        expect(newest.messages.map(({ seq }) => seq), `read ${attempt}`).toEqual([3, 4, 5, 6, 7]);
+        expect(
+          newest.messages.map(({ seq }) => seq),
+          `read ${attempt}`,
+        ).toEqual([3, 4, 5, 6, 7]);
         expect(newest).toMatchObject({ has_earlier: true, has_later: false });
       }
       const oldest = await read(large, { after: 0 });
@@ -327,7 +347,9 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
   it('answers its probes', async () => {
     for (const probe of store.probes) await probe.answer(AbortSignal.timeout(5000));
     expect(store.probes.map((probe) => probe.name)).toEqual(
-      { memory: [], redis: ['redis'], supabase: ['supabase', 'database'], dual: ['supabase', 'database', 'redis'] }[name],
+      { memory: [], redis: ['redis'], supabase: ['supabase', 'database'], dual: ['supabase', 'database', 'redis'] }[
+        name
+      ],
     );
   });
 });

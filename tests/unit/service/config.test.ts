@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError, readSettings } from '../../../service/config.ts';
+import { environmentExample } from '../../../service/environment-variables.ts';
+
+const files: Record<string, string> = {
+  '/run/secrets/supabase-publishable-key': 'sb_publishable_abc\n',
+  '/run/secrets/supabase-secret-key': 'sb_secret_abc\n',
+  '/run/secrets/supabase-jwt-secret': `${'j'.repeat(40)}\n`,
+  '/run/secrets/redis-password': 'hunter2\n',
+  '/empty': '\n',
+};
+const readFile = (path: string) => {
+  const content = files[path];
+  if (content === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+  return content;
+};
+const example = () => parseEnv(readFileSync('.env.example', 'utf8'));
+const mistakes = (environment: Record<string, string | undefined>): readonly string[] => {
+  try {
+    readSettings(environment, readFile);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.mistakes;
+    throw error;
+  }
+  return [];
+};
+
+describe('.env.example', () => {
+  it('is what the code says (npx vitest run -u --project unit tests/unit/service/config.test.ts writes it)', async () => {
+    await expect(environmentExample()).toMatchFileSnapshot('../../../.env.example');
+  });
+
+  it('is a valid environment', () => {
+    expect(readSettings(example(), readFile)).toEqual({
+      host: '0.0.0.0',
+      port: 8079,
+      releaseId: 'dev',
+      logLevel: 'info',
+      authentication: { secretKey: 'sb_secret_abc', jwtSecret: 'j'.repeat(40) },
+      storage: {
+        backend: 'dual',
+        fallback: undefined,
+        supabase: { url: 'http://127.0.0.1:54321', publishableKey: 'sb_publishable_abc', secretKey: 'sb_secret_abc' },
+        redis: { url: 'redis://127.0.0.1:6379', password: 'hunter2' },
+      },
+      lifetimeSeconds: 86_400,
+    });
+  });
+});
+
+describe('the environment', () => {
+  it('needs of Supabase and Redis what the backend needs', () => {
+    const keys = {
+      SUPABASE_SECRET_KEY_FILE: '/run/secrets/supabase-secret-key',
+      SUPABASE_JWT_SECRET_FILE: '/run/secrets/supabase-jwt-secret',
+    };
+    const memory = readSettings({ ...keys, CONVERSATION_STORAGE_BACKEND: 'memory' }, readFile);
+    expect(memory.storage).toMatchObject({ backend: 'memory', supabase: undefined, redis: undefined });
+    expect(mistakes({ ...keys, CONVERSATION_STORAGE_BACKEND: 'redis' })).toEqual([
+      expect.stringMatching(/^REDIS_URL is missing/),
+    ]);
+    expect(mistakes({ ...keys, CONVERSATION_STORAGE_BACKEND: 'supabase' })).toHaveLength(2);
+  });
+
+  it('has every mistake listed at once', () => {
+    const wrong = {
+      PORT: '80x',
+      RELEASE_ID: 'a b',
+      LOG_LEVEL: 'loud',
+      CONVERSATION_STORAGE_BACKEND: 'sqlite',
+      CONVERSATION_STORAGE_FALLBACK: 'yes',
+      CONVERSATION_TIMEOUT_HOURS: '-1',
+      SUPABASE_URL: 'supabase:54321',
+      SUPABASE_PUBLISHABLE_KEY_FILE: '/run/secrets/supabase-secret-key',
+      SUPABASE_SECRET_KEY_FILE: '/not/there',
+      SUPABASE_JWT_SECRET_FILE: '/empty',
+      REDIS_URL: 'redis://:hunter2@redis:6379',
+    };
+    const found = mistakes(wrong);
+    expect(found.map((mistake) => mistake.split(' ')[0]).toSorted()).toEqual(Object.keys(wrong).toSorted());
+    expect(found).toContain("SUPABASE_SECRET_KEY_FILE names a file that can't be read (ENOENT): /not/there");
+  });
+
+  it('has no secret in its mistakes', () => {
+    const found = mistakes({
+      ...example(),
+      SUPABASE_PUBLISHABLE_KEY_FILE: '/run/secrets/supabase-secret-key',
+      REDIS_URL: 'redis://:hunter2@redis:6379',
+    });
+    expect(found).toHaveLength(2);
+    expect(found.join()).not.toMatch(/sb_secret_abc|hunter2/);
+  });
+
+  it('takes fractions of hours', () => {
+    expect(readSettings({ ...example(), CONVERSATION_TIMEOUT_HOURS: '0.5' }, readFile).lifetimeSeconds).toBe(1800);
+  });
+});

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { ConversationService } from '../../../service/conversation/conversation-service.ts';
+import type { ConversationStore, Probe } from '../../../service/conversation/conversation-store.ts';
+import { Health } from '../../../service/health/health.ts';
+import { createApp } from '../../../service/http/app.ts';
+import { Authentication } from '../../../service/http/authentication.ts';
+import { createLogger } from '../../../service/logger.ts';
+import { MemoryStore } from '../../../service/storage/memory-store.ts';
+
+const jwtSecret = 'a secret of more than thirty-two characters';
+export const secretKey = 'sb_secret_0123456789';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: what a reply holds is what the tests are about
+  readonly body: any;
+}
+
+/** The HTTP interface over conversations in memory, without a server around it. */
+export function httpApi(
+  options: { store?: ConversationStore; probes?: Probe[]; warning?: string; isStopping?: () => boolean } = {},
+) {
+  const { store = new MemoryStore(), isStopping = () => false } = options;
+  const lines: string[] = [];
+  const log = createLogger({ level: 'trace', releaseId: 'r1' }, { write: (line) => void lines.push(line) });
+  const app = createApp({
+    conversations: new ConversationService({ store, lifetimeSeconds: 3600, onOperation: () => undefined }),
+    health: new Health({
+      releaseId: 'r1',
+      backend: 'memory',
+      warning: options.warning,
+      probes: options.probes ?? [],
+      tiers: () => store.tiers(),
+    }),
+    authentication: new Authentication({ secretKey, jwtSecret }),
+    log,
+    releaseId: 'r1',
+    isStopping,
+  });
+
+  /** Sends a request; an object as its body goes as JSON, a text or bytes as they are. */
+  async function send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply> {
+    const raw = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const response = await app.request(path, {
+      method,
+      ...(raw === undefined ? {} : { body: raw as BodyInit }),
+      headers: {
+        authorization: `Bearer ${secretKey}`,
+        ...(raw === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+  }
+  return { app, lines, send };
+}
+
+export async function userHeaders(): Promise<{ authorization: string }> {
+  const token = await new SignJWT({ sub: randomUUID(), role: 'authenticated' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(jwtSecret));
+  return { authorization: `Bearer ${token}` };
+}
