@@ -31,7 +31,7 @@ const endpoint = z.object({
 });
 
 /** What is used of the engine's description of a container. */
-const inspected = z.object({
+export const inspected = z.object({
   Id: z.string(),
   Name: z.string(),
   Image: z.string(),
