@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { serviceEnvironment } from '../../../infra/docker/service-release.ts';
+import { readSettings } from '../../../service/config.ts';
+
+// The program and the service never import each other: this is where what one writes meets what the other reads.
+describe('the environment that the program gives to the service', () => {
+  const secrets = mkdtempSync(join(tmpdir(), 'conversation-kit-'));
+  afterAll(() => rmSync(secrets, { recursive: true }));
+
+  it('is one that the service starts with', () => {
+    const given = serviceEnvironment({
+      supabase: { url: 'http://supabase:54321', publishableKey: '', secretKey: '', jwtSecret: '' },
+      redis: { url: 'redis://redis:6379', password: '' },
+      timeoutHours: 24,
+      logLevel: 'info',
+    });
+    const environment = Object.entries(given).map(([name, value]) => [
+      name,
+      name.endsWith('_FILE') ? secret(value) : value,
+    ]);
+    expect(readSettings({ ...Object.fromEntries(environment), RELEASE_ID: '0123456789' })).toMatchObject({
+      port: 8079,
+      releaseId: '0123456789',
+    });
+  });
+
+  function secret(path: string): string {
+    const file = join(secrets, basename(path));
+    const prefix = path.includes('publishable') ? 'sb_publishable_' : path.includes('secret-key') ? 'sb_secret_' : '';
+    writeFileSync(file, `${prefix}${'x'.repeat(40)}`);
+    return file;
+  }
+});
