@@ -35,9 +35,9 @@ describe('what a person reads when set-up fails', () => {
 
 describe('a remedy', () => {
   it.each([
-    ['npm error network request to https://registry.npmjs.org/zod failed, reason: getaddrinfo ENOTFOUND', /network/],
-    ['dial tcp: lookup proxy.golang.org: no such host', /network/],
-    ['Temporary failure resolving deb.debian.org', /network/],
+    ['npm error network request to https://registry.example.org/zod failed, reason: getaddrinfo ENOTFOUND', /network/],
+    ['dial tcp: lookup proxy.example.org: no such host', /network/],
+    ['Temporary failure resolving mirror.example.org', /network/],
     ['E: Could not get lock /var/lib/dpkg/lock-frontend', /another program/i],
     ['compile: signal: killed', /memory/],
     ['open .kit/bin: permission denied', /chown/],
