@@ -75,6 +75,9 @@ export function imageContext(role: ImageRole, ingredients: ImageIngredients): Im
       fill(workspace, role, all);
       rmSync(target, { recursive: true, force: true });
       renameSync(workspace, target);
+    } catch (error) {
+      // Another run may have made the same one meanwhile.
+      if (!holds(target, all)) throw error;
     } finally {
       rmSync(workspace, { recursive: true, force: true });
     }

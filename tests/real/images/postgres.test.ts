@@ -15,6 +15,7 @@ describe('the image of PostgreSQL', () => {
     volumes: { [data]: '/var/lib/postgresql/data' },
     scratch: ['/run/postgresql'],
     ports: [5432],
+    memory: 768,
   });
   const connect = async (to: Hardened, secret: string) =>
     postgres({
@@ -54,7 +55,11 @@ describe('the image of PostgreSQL', () => {
     expect(await show('data_checksums')).toBe('on');
     expect(await show('password_encryption')).toBe('scram-sha-256');
     expect(await show('fsync')).toBe('on');
-    expect(await show('shared_buffers')).toBe('128MB');
+  });
+
+  test('takes a quarter of its memory for its cache', async () => {
+    expect(await query(server, 'show shared_buffers')).toMatchObject([{ shared_buffers: '192MB' }]);
+    expect(await query(server, 'show effective_cache_size')).toMatchObject([{ effective_cache_size: '384MB' }]);
   });
 
   test('lets nobody in without the password, and shows it nowhere', async () => {
