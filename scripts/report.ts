@@ -27,14 +27,6 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return plain.toString();
 }
 
-/** `850 ms`, `12.3 s` or `4 min 05 s`. */
-export function duration(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  const seconds = milliseconds / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
-}
-
 /** Says that a step of a command begins. Everything that people read while it runs goes to standard error. */
 export function announce(step: string): void {
   console.error(`\n▸ ${step}`);

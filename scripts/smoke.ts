@@ -1,7 +1,8 @@
 import { createClient } from '@supabase/supabase-js';
 import { commandArguments, exitCode } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
-import { duration, fail, table } from './report.ts';
+import { fail, table } from './report.ts';
+import { duration } from './setup/duration.mjs';
 import { Client } from './smoke/client.ts';
 import { type Containers, stackContainers } from './smoke/containers.ts';
 import { type SmokeStep, smokeSteps } from './smoke/steps.ts';

@@ -3,7 +3,8 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { exitCode } from './arguments.ts';
-import { announce, duration } from './report.ts';
+import { announce } from './report.ts';
+import { duration } from './setup/duration.mjs';
 import { runChecks } from './test/checks.ts';
 import { type TestReport, testReport, timePerKind, verdict } from './test/tally.ts';
 

@@ -1,7 +1,8 @@
 import { $ } from 'zx';
 import { commandArguments, exitCode } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
-import { announce, duration, fail, table } from './report.ts';
+import { announce, fail, table } from './report.ts';
+import { duration } from './setup/duration.mjs';
 import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
 
 const usage = `npm run up -- [options]

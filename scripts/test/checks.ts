@@ -1,5 +1,5 @@
 import { type ProcessOutput, $ as shell } from 'zx';
-import { duration } from '../report.ts';
+import { duration } from '../setup/duration.mjs';
 
 const $ = shell({ quiet: true, nothrow: true, preferLocal: true, stdio: ['ignore', 'pipe', 'pipe'] });
 
