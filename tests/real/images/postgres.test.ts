@@ -51,7 +51,9 @@ describe('the image of PostgreSQL', () => {
   test('makes a UTF-8 cluster with checksums and scram passwords', async () => {
     const show = async (name: string) => Object.values((await query(server, `show ${name}`))[0] ?? {})[0];
     expect(await show('server_encoding')).toBe('UTF8');
-    expect(await show('lc_collate')).toBe('C.UTF-8');
+    expect(await query(server, 'select distinct datcollate from pg_database')).toMatchObject([
+      { datcollate: 'C.UTF-8' },
+    ]);
     expect(await show('data_checksums')).toBe('on');
     expect(await show('password_encryption')).toBe('scram-sha-256');
     expect(await show('fsync')).toBe('on');
