@@ -2,6 +2,7 @@ import { $ } from 'zx';
 import { commandArguments, exitCode } from './arguments.ts';
 import { announce, fail } from './report.ts';
 import { stackExists } from './stack.ts';
+import { removeStaleLock } from './stale-lock.ts';
 
 const usage = `npm run down -- [options]
 
@@ -22,6 +23,7 @@ async function down(): Promise<void> {
     console.log(`There is no stack ${stack}: nothing to remove.`);
     return;
   }
+  await removeStaleLock(stack);
   if (volumes) await removeEverything(stack);
   else await removeAllButData(stack);
 }

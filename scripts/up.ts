@@ -4,6 +4,7 @@ import { saveAuthority } from './authority.ts';
 import { announce, fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
 import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
+import { removeStaleLock } from './stale-lock.ts';
 
 const usage = `npm run up -- [options]
 
@@ -30,6 +31,7 @@ async function up(): Promise<void> {
   await prepareStack(stack, options.config.map(assignment));
 
   announce(`Deploying stack ${stack}`);
+  await removeStaleLock(stack);
   await pulumiUp(stack);
   const outputs = await stackOutputs(stack);
 
