@@ -56,12 +56,14 @@ export class DualStore implements ConversationStore {
       appended = await this.#record.append(caller, id, messages, expectedSeq);
     } catch (error) {
       const token = await announced;
-      if (token !== undefined) await (isRefusal(error) ? this.#hot.withdraw(id, token) : this.#hot.doubt(id));
+      if (!isRefusal(error)) await this.#hot.doubt(id);
+      else if (token !== undefined) await this.#hot.withdraw(id, token);
       throw error;
     }
     const token = await announced;
-    if (token !== undefined)
-      await this.#hot.extend(id, token, appended, storedMessages(messages, appended.receipts), since);
+    const fresh = storedMessages(messages, appended.receipts);
+    // Without a token Redis did not hear of it before, and readers may have put back what they had.
+    await (token === undefined ? this.#hot.doubt(id) : this.#hot.extend(id, token, appended, fresh, since));
     return appended;
   }
 

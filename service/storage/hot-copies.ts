@@ -113,7 +113,7 @@ export class HotCopies {
     await this.#run(id, withdraw, [token]);
   }
 
-  /** It is not known what was written. */
+  /** It is not known what was written, or what others made of it: the copy goes, and nobody may put one back for now. */
   async doubt(id: string): Promise<void> {
     await this.#run(id, doubt, []);
   }

@@ -15,10 +15,12 @@
  *
  * Conversations and messages pass through as texts: Lua's JSON would change them.
  */
+const writerPatience = 30_000; // ms: longer than a call to the record can have an effect
+
 const prelude = `
 local key = KEYS[1]
 local format = 1
-local patience = 60000
+local patience = ${writerPatience}
 
 local function now()
   local time = redis.call('TIME')

@@ -8,7 +8,7 @@ import postgres from 'postgres';
 import { type EmbeddedSupabase, startEmbeddedSupabase } from '../../../embedded-supabase/start.ts';
 import type { Caller } from '../../../service/conversation/conversation.ts';
 import { RedisConnection } from '../../../service/storage/redis-connection.ts';
-import type { SupabaseSettings } from '../../../service/storage/supabase-store.ts';
+import { type SupabaseSettings, SupabaseStore } from '../../../service/storage/supabase-store.ts';
 import { freePort, startPostgres, startRedis, type TestPostgres, type TestServer } from '../../support/containers.ts';
 
 /** A Supabase with the kit's migrations, and PostgreSQL behind it. */
@@ -66,6 +66,7 @@ export async function startRecord(): Promise<TestRecord> {
   try {
     await startApi();
     await migrate(sql);
+    await untilServed(settings);
   } catch (error) {
     await close();
     throw error;
@@ -90,6 +91,13 @@ export async function startRecord(): Promise<TestRecord> {
     },
     close,
   };
+}
+
+/** The API reads the schema again when it hears of a migration, a moment after it. */
+async function untilServed(settings: SupabaseSettings): Promise<void> {
+  const store = new SupabaseStore(settings);
+  await store.untilReady(AbortSignal.timeout(20_000));
+  await store.close();
 }
 
 /** Applies the migrations as the kit's resource does: in order, one transaction each. */
