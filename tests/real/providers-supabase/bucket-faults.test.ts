@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { freePort } from '../../support/containers.ts';
 import { contextFor, definition, inputs } from './bucket-fixtures.ts';
 
 /** Storage APIs that misbehave, over real HTTP: what is asked again, what is not, and where it ends. */
@@ -133,7 +132,7 @@ test('it gives up after five times, with the last answer', async () => {
 });
 
 test('an address where nothing listens is named, with the reason and without the key', async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = 'http://127.0.0.1:2';
   const context = contextFor(url, key);
   const error: unknown = await definition.create(wanted, context).catch((thrown: unknown) => thrown);
   expect(String(error)).toContain(`reading bucket files at ${url} failed: connect ECONNREFUSED`);

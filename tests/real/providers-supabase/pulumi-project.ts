@@ -1,13 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 
 const root = join(import.meta.dirname, '..', '..', '..');
+const name = 'supabase-provider-test';
+
+const stackFile = z.object({
+  checkpoint: z.object({
+    latest: z.object({
+      resources: z.array(z.object({ type: z.string(), outputs: z.unknown().optional() })).optional(),
+    }),
+  }),
+});
 
 export interface Outcome {
   readonly exitCode: number;
@@ -21,7 +30,7 @@ export class PulumiProject {
   readonly #env: NodeJS.ProcessEnv;
 
   constructor(env: Readonly<Record<string, string>> = {}) {
-    for (const folder of ['home', 'state', 'program', 'migrations']) mkdirSync(join(this.path, folder));
+    for (const folder of ['home', 'state']) mkdirSync(join(this.path, folder));
     symlinkSync(join(root, 'node_modules'), join(this.path, 'node_modules'));
     this.#env = {
       ...process.env,
@@ -33,7 +42,7 @@ export class PulumiProject {
     };
     this.write({
       'Pulumi.yaml': [
-        'name: supabase-provider-test',
+        `name: ${name}`,
         'main: program/index.ts',
         'runtime: { name: nodejs, options: { typescript: false } }',
         'plugins:',
@@ -41,12 +50,16 @@ export class PulumiProject {
         '    - name: supabase',
         `      path: ${join(root, 'infra', 'providers', 'supabase')}`,
       ].join('\n'),
-      'package.json': '{ "name": "supabase-provider-test", "type": "module" }',
+      'package.json': `{ "name": "${name}", "type": "module" }`,
     });
   }
 
   write(files: Readonly<Record<string, string>>): this {
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(this.path, name), content);
+    for (const [file, content] of Object.entries(files)) {
+      const path = join(this.path, file);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, content);
+    }
     return this;
   }
 
@@ -55,10 +68,6 @@ export class PulumiProject {
     return this.write({
       'program/index.ts': `import * as pulumi from '@pulumi/pulumi';\nimport * as supabase from '@pulumi/supabase';\n${body}\n`,
     });
-  }
-
-  remove(name: string): void {
-    rmSync(join(this.path, name));
   }
 
   /** Any Pulumi command on the stack `test`; the exit code is the caller's to judge. */
@@ -94,14 +103,15 @@ export class PulumiProject {
     return this;
   }
 
-  /** What the stack's file in the backend holds, as text. */
-  async exported(): Promise<string> {
-    return (await this.pulumi('stack', 'export')).text;
+  /** The state as it lies in the backend: what is secret in it must be encrypted. */
+  state(): string {
+    return readFileSync(join(this.path, 'state', '.pulumi', 'stacks', name, 'test.json'), 'utf8');
   }
 
-  async outputs(): Promise<Record<string, unknown>> {
-    const shown = await this.pulumi('stack', 'output', '--json');
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(shown.text));
+  /** Outputs of one resource in the state, by its type. */
+  outputsOf(type: string): unknown {
+    const { resources = [] } = stackFile.parse(JSON.parse(this.state())).checkpoint.latest;
+    return resources.find((resource) => resource.type === type)?.outputs;
   }
 
   end(): void {
