@@ -15,7 +15,6 @@ const registryAuth = z.strictObject({
   configFileContent: z.string().optional(),
   authDisabled: z.boolean().optional(),
 });
-export type RegistryAuth = z.output<typeof registryAuth>;
 
 /** The docker package's provider configuration (`docker:host` and so on). */
 export const dockerConfig = z.strictObject({

@@ -34,6 +34,12 @@ export function initializationFailure(error: InitializationError, properties: St
   return { code: grpc.status.UNKNOWN, message: readable(error), metadata };
 }
 
+/** What is thrown by work that was aborted says only that it was: the signal knows why. */
+export function orAbortReason(error: unknown, signal: AbortSignal): unknown {
+  const isAbort = error instanceof Error && (error.name === 'AbortError' || error === signal.reason);
+  return signal.aborted && isAbort ? new Error(messageOf(signal.reason), { cause: signal.reason }) : error;
+}
+
 /** The message and those of its causes, as far as they say something new; the stack only when asked for. */
 export function readable(error: unknown): string {
   const messages: string[] = [];

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { parseConfig } from './configuration.ts';
 import { differences } from './difference.ts';
 import { channelOptions, type EngineLog, silentLog } from './engine.ts';
-import { type Failure, failure, initializationFailure } from './failure.ts';
+import { type Failure, failure, initializationFailure, orAbortReason } from './failure.ts';
 import { checkFailure, propertyDiff, ResourceOperations } from './operations.ts';
 import { propertyOf } from './property-path.ts';
 import { decodeProperties } from './property-values.ts';
@@ -123,10 +123,11 @@ export class ProviderServer<Config> {
       const { request } = call;
       const resource = this.#resource(request.getUrn());
       const limit = timeLimit(request.getTimeout?.() ?? 0);
+      const context = this.#context(call, limit.signal);
       try {
-        return await operate(resource, request, this.#context(call, limit.signal));
+        return await operate(resource, request, context);
       } catch (error) {
-        if (!(error instanceof InitializationError) || !inputsOf) throw error;
+        if (!(error instanceof InitializationError) || !inputsOf) throw orAbortReason(error, context.signal);
         const properties = resource.encodeOutputs(error.outputs, inputsOf(request));
         throw new AnswerError(initializationFailure(error, properties), error);
       } finally {

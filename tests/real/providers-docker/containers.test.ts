@@ -134,6 +134,18 @@ describe('drift', () => {
     expect((await engine.getContainer(made.id).inspect()).HostConfig.Memory).toBe(64 * 1024 * 1024);
   });
 
+  it('is none right after an import', async () => {
+    const made = await create(containers, bare('imported', { memory: 64, labels: share.labels, tmpfs: { '/t': '' } }));
+    const imported = await containers.read(made.id);
+    expect(imported).toMatchObject({
+      id: made.id,
+      inputs: { name: share.name('imported'), memory: 64, tmpfs: { '/t': '' } },
+    });
+    const { inputs, failures } = await containers.check(imported.inputs, imported.inputs);
+    expect(failures).toEqual({});
+    expect((await containers.diff(imported, inputs)).detaileddiffMap).toEqual([]);
+  });
+
   it('tells what to do about a container that was removed by hand', async () => {
     const made = await create(containers, bare('removed'));
     await engine.getContainer(made.id).remove({ force: true });
@@ -262,6 +274,15 @@ describe('failures before the start', () => {
       details: expect.stringContaining(`docker rm -f ${share.name('foreign')}`),
     });
     await expect(foreign.inspect()).resolves.toMatchObject({ Id: foreign.id });
+  });
+
+  it('do not take the container that is to be replaced for one that was left behind', async () => {
+    const made = await create(containers, bare('replaced'));
+    await containers.diff(made, { ...made.inputs, envs: ['A=1'] });
+    await expect(create(containers, bare('replaced', { envs: ['A=1'] }))).rejects.toMatchObject({
+      details: expect.stringContaining('is to be replaced'),
+    });
+    expect((await engine.getContainer(made.id).inspect()).State.Running).toBe(true);
   });
 
   it('make way when the container is what an interrupted update left behind', async () => {

@@ -1,5 +1,4 @@
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -9,6 +8,7 @@ import { contextDigest } from '../../../infra/providers/docker/image/context-dig
 import { baseImage } from '../../support/containers.ts';
 import type { Properties, TestEngine } from '../../unit/providers/engine.ts';
 import { create, driftOf, engine, Share } from './docker-provider.ts';
+import { Registry } from './registry.ts';
 
 const share = new Share();
 let remoteImages: TestEngine;
@@ -75,8 +75,12 @@ describe('a remote image that is built', () => {
     ]);
     expect(files['context/deep/er/file']).toBe('d');
     expect((await driftOf(remoteImages, made, wanted)).paths).toEqual([]);
+    // Replaced by one of the same name in the same update, the old one must leave it alone; later it may go.
     await remoteImages.delete(made.id, made.outputs);
-    expect(await remoteImages.read(made.id, made)).toMatchObject({ id: '' });
+    await expect(engine.getImage(name).inspect()).resolves.toMatchObject({ Id });
+    const later = await share.provider('remoteImage');
+    await later.delete(made.id, made.outputs);
+    expect(await later.read(made.id, made)).toMatchObject({ id: '' });
   });
 
   it('may take its Dockerfile from elsewhere, and other names along', async () => {
@@ -102,7 +106,7 @@ describe('a remote image that is built', () => {
     await write({ Dockerfile: `FROM ${baseImage()}\n${labelled}\n` });
     const name = `${share.name('kept')}:one`;
     const made = await create(remoteImages, { name, keepLocally: true, build: { context } });
-    await remoteImages.delete(made.id, made.outputs);
+    await (await share.provider('remoteImage')).delete(made.id, made.outputs);
     await expect(engine.getImage(name).inspect()).resolves.toMatchObject({ RepoTags: [name] });
   });
 
@@ -116,7 +120,8 @@ describe('a remote image that is built', () => {
       Labels: { 'conversation-kit.test': share.id },
     });
     await user.start();
-    await expect(remoteImages.delete(made.id, made.outputs)).rejects.toMatchObject({
+    const later = await share.provider('remoteImage');
+    await expect(later.delete(made.id, made.outputs)).rejects.toMatchObject({
       details: expect.stringContaining(`docker ps -a --filter ancestor=${name}`),
     });
     await user.remove({ force: true });
@@ -135,20 +140,55 @@ describe('a remote image that is not built', () => {
       details: expect.stringMatching(/localhost:1\/no\/such can't be pulled from localhost:1: .*connection refused/),
     });
   });
+});
 
-  it('says that the name is wrong when the registry does not know it', async () => {
-    const registry = createServer((request, response) => {
-      response.setHeader('docker-distribution-api-version', 'registry/2.0');
-      response.writeHead(request.url === '/v2/' ? 200 : 404, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
+describe('a registry', () => {
+  const registry = new Registry();
+  beforeAll(() => registry.start());
+  afterAll(() => registry.stop());
+  const config = () => ({ registryAuth: JSON.stringify([{ address: registry.host, ...registry.login }]) });
+  const tiny = async (what: string) => {
+    await write({ Dockerfile: `FROM scratch\n${labelled}\nCOPY file /\n`, file: what });
+    return { skipPush: false, build: { context } };
+  };
+
+  it('gets an image, and gives it to an engine that has not got it', async () => {
+    const imageName = `${registry.host}/${share.id}/tiny:v1`;
+    const pushed = await create(images, { imageName, registry: registry.login, ...(await tiny('pushed')) });
+    const digest = pushed.outputs.repoDigest;
+    expect(digest).toMatch(new RegExp(`^${registry.host}/${share.id}/tiny@sha256:[0-9a-f]{64}$`));
+    const { Id } = await engine.getImage(imageName).inspect();
+    await engine.getImage(imageName).remove({ force: true });
+
+    const provider = await share.provider('remoteImage', config());
+    const pulled = await create(provider, { name: imageName });
+    expect(pulled.outputs).toMatchObject({ imageId: Id, repoDigest: digest });
+    await vi.waitFor(() =>
+      expect(provider.said.map(({ message }) => message)).toContain(`pulling ${imageName}: 1 of 1 layers`),
+    );
+    const later = await share.provider('remoteImage', config());
+    await later.delete(pulled.id, pulled.outputs);
+    await expect(engine.getImage(Id).inspect()).rejects.toMatchObject({ statusCode: 404 });
+    const byDigest = await create(later, { name: String(digest) });
+    expect(byDigest.outputs).toMatchObject({ imageId: Id, repoDigest: digest });
+    await (await share.provider('remoteImage')).delete(byDigest.id, byDigest.outputs);
+  });
+
+  it('that does not let one in is named, with what to do', async () => {
+    const name = `${registry.host}/${share.id}/closed:v1`;
+    await expect(create(remoteImages, { name })).rejects.toMatchObject({
+      details: expect.stringContaining(`Log in (docker login ${registry.host}) and set docker:registryAuth`),
     });
-    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
-    const address = registry.address();
-    if (typeof address !== 'object' || !address) throw new Error('the registry has no port');
-    await expect(create(remoteImages, { name: `127.0.0.1:${address.port}/no/such` })).rejects.toMatchObject({
-      details: expect.stringMatching(/manifest.*unknown.*Check the name and the tag/),
+    await expect(create(images, { imageName: name, ...(await tiny('closed')) })).rejects.toMatchObject({
+      details: expect.stringContaining(`set docker:registryAuth for ${registry.host}`),
     });
-    registry.close();
+  });
+
+  it('that does not know the image is named, with what to check', async () => {
+    const provider = await share.provider('remoteImage', config());
+    await expect(create(provider, { name: `${registry.host}/no/such:v1` })).rejects.toMatchObject({
+      details: expect.stringMatching(/manifest unknown.*Check the name and the tag/),
+    });
   });
 });
 

@@ -26,7 +26,10 @@ export interface TestEngine {
   readonly said: { message: string; urn: string; severity: number; ephemeral: boolean }[];
   configure(args?: Properties): Promise<void>;
   check(news: Properties, olds?: Properties): Promise<{ inputs: Properties; failures: Record<string, string> }>;
-  diff(old: { inputs: Properties; outputs?: Properties }, news: Properties): Promise<provider.DiffResponse.AsObject>;
+  diff(
+    old: { id?: string; inputs: Properties; outputs?: Properties },
+    news: Properties,
+  ): Promise<provider.DiffResponse.AsObject>;
   create(
     properties: Properties,
     options?: { preview?: boolean; timeout?: number },
@@ -92,7 +95,7 @@ export async function startEngine<Config>(
     async diff(old, news) {
       const request = new provider.DiffRequest();
       request.setUrn(urn);
-      request.setId('id');
+      request.setId(old.id ?? 'id');
       request.setOldInputs(struct(old.inputs));
       request.setOlds(struct(old.outputs ?? old.inputs));
       request.setNews(struct(news));

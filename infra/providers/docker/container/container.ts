@@ -1,12 +1,13 @@
 import type Docker from 'dockerode';
-import type { ResourceDefinition, StoredResource } from '../../plugin/resource.ts';
+import type { CheckFailure, ResourceDefinition, StoredResource } from '../../plugin/resource.ts';
 import { failuresOf } from '../../plugin/validation.ts';
 import { type DockerConfig, type DockerContext, engineOf } from '../config.ts';
 import { driftedInputs } from '../drift.ts';
 import { EngineRefusal, isNotFound, orGone } from '../engine-error.ts';
 import { inputDifferences } from '../input-difference.ts';
 import { withName, withNotes } from '../recorded-inputs.ts';
-import { createContainer, knownContainers, outputsNow, startContainer, started } from './creation.ts';
+import { thisUpdate } from '../this-update.ts';
+import { createContainer, outputsNow, startContainer, started } from './creation.ts';
 import {
   type ContainerInputs,
   changedByEngine,
@@ -47,9 +48,9 @@ export const container: ResourceDefinition<ContainerInputs, ContainerOutputs, Do
   defaults: withName,
   diffsUnknowns: true,
   recorded: (values, given) => withNotes(containerInputs, values, given),
-  check: async (inputs) => checkUploads(inputs),
-  diff: async (old, news) => {
-    if (old.id) knownContainers.add(old.id);
+  check: async (inputs) => [...checkUploads(inputs), ...checkAttached(inputs)],
+  diff: async (old, news, context) => {
+    if (old.id) thisUpdate(context).knownContainers.add(old.id);
     return changes(old, news);
   },
   create: async (inputs, context) => createContainer(await engineOf(context), inputs, context),
@@ -81,6 +82,11 @@ function knownInputs(stored: object): ContainerInputs {
   if (parsed.success) return parsed.data;
   const why = failuresOf(parsed.error).map(({ property, reason }) => `${property} ${reason}`);
   throw new Error(`the stored inputs can't be compared with the container: ${why.join('; ')}`, { cause: parsed.error });
+}
+
+function checkAttached({ attach, rm }: ContainerInputs): CheckFailure[] {
+  if (!attach || !rm) return [];
+  return [{ property: 'rm', reason: 'removes what "attach" is to report on: leave one of them out' }];
 }
 
 /** Only known from the time of the creation. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type Docker from 'dockerode';
+import { orAbortReason, readable } from '../../plugin/failure.ts';
 import { InitializationError } from '../../plugin/resource.ts';
 import type { DockerContext } from '../config.ts';
 import { EngineRefusal, isConflict, orGone } from '../engine-error.ts';
 import { ensureImage } from '../image/pull.ts';
+import { thisUpdate } from '../this-update.ts';
 import { lastLogLines, untilHealthy } from './health-gate.ts';
 import type { ContainerInputs } from './inputs.ts';
 import { type ContainerOutputs, containerOutputs, inspectContainer } from './outputs.ts';
@@ -20,9 +22,6 @@ const creationLabel = 'conversation-kit.created-for';
 
 export const creationMark = (urn: string): string =>
   createHash('sha256').update([hostname(), process.cwd(), urn].join('\n')).digest('hex').slice(0, 16);
-
-/** Ids that this update's engine has in its state: with the mark or not, these were not left behind. */
-export const knownContainers = new Set<string>();
 
 /**
  * Makes a container, with its networks and files, starts it and waits for what the inputs ask to wait for. What fails
@@ -54,9 +53,10 @@ export async function started(docker: Docker, id: string, inputs: ContainerInput
     outputs = await outputsNow(docker, id, inputs, context.signal);
     return logs === undefined ? outputs : { ...outputs, containerLogs: logs };
   } catch (error) {
+    // Without an answer the state gets what was asked for: the reason that counts is the one that is reported.
     const now = await outputsNow(docker, id, inputs, AbortSignal.timeout(10_000)).catch(() => outputs);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InitializationError({ id, outputs: now, reasons: [reason] }, { cause: error });
+    const cause = orAbortReason(error, context.signal);
+    throw new InitializationError({ id, outputs: now, reasons: [readable(cause)] }, { cause });
   }
 }
 
@@ -104,7 +104,7 @@ async function createOrReplaceRemains(
   } catch (error) {
     if (!isConflict(error)) throw error;
     const there = await inspectContainer(docker, inputs.name, context.signal);
-    if (there && knownContainers.has(there.Id))
+    if (there && thisUpdate(context).knownContainers.has(there.Id))
       throw new Error(
         `the container ${inputs.name} is to be replaced, and its name is taken until it is gone: leave out "deleteBeforeReplace: false", or give the new one another name`,
         { cause: error },
@@ -145,9 +145,12 @@ async function removeUnstarted(docker: Docker, id: string, inputs: ContainerInpu
   try {
     await orGone(docker.getContainer(id).remove({ force: true, v: true, abortSignal: AbortSignal.timeout(30_000) }));
   } catch (error) {
-    const because = reason instanceof Error ? reason.message : String(reason);
     throw new InitializationError(
-      { id, outputs: { ...inputs, id }, reasons: [because, `and the container ${inputs.name} could not be removed`] },
+      {
+        id,
+        outputs: { ...inputs, id },
+        reasons: [readable(reason), `and the container ${inputs.name} could not be removed`],
+      },
       { cause: error },
     );
   }

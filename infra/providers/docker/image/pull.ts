@@ -57,7 +57,7 @@ function whyNot(error: unknown, { registry }: ImageReference): string {
   if (error instanceof Stalled)
     return `the registry stopped answering (nothing came for ${silence} s). Run the update again; the layers that arrived are kept`;
   const message = error instanceof Error ? error.message : String(error);
-  if (/unauthorized|denied|authentication required/i.test(message))
+  if (/unauthorized|denied|authentication required|no basic auth credentials/i.test(message))
     return `${message}. Log in (docker login ${registry}) and set docker:registryAuth, or check the name`;
   if (/no such host|connection refused|i\/o timeout|network is unreachable|TLS handshake/i.test(message))
     return `${message}. The engine, not this machine, talks to the registry: check its network and proxy`;

@@ -5,6 +5,7 @@ import { isConflict, orGone } from '../engine-error.ts';
 import { type Comparison, inputDifferences } from '../input-difference.ts';
 import { flag, mapPaths, notImplemented, text, textMap, texts, whole } from '../input-schema.ts';
 import { withNotes } from '../recorded-inputs.ts';
+import { thisUpdate } from '../this-update.ts';
 import { type BuildQuery, buildImage } from './build.ts';
 import { buildPlace, placeProblem } from './build-context.ts';
 import { contextIgnoreFile, readIgnorePatterns } from './dockerignore.ts';
@@ -105,6 +106,7 @@ export const remoteImage: ResourceDefinition<RemoteImageInputs, RemoteImageOutpu
     }
     const image = await ensureImage(docker, inputs.name, context, inputs.platform);
     const outputs = remoteImageOutputs(inputs, image);
+    thisUpdate(context).madeImages.add(inputs.name);
     return { id: outputs.id, outputs };
   },
   read: async (id, state, context) => {
@@ -119,7 +121,7 @@ export const remoteImage: ResourceDefinition<RemoteImageInputs, RemoteImageOutpu
   update: async (_id, _old, news, context) =>
     remoteImageOutputs(news, await ensureImage(await engineOf(context), news.name, context, news.platform)),
   delete: async (_id, { name, keepLocally, forceRemove }, context) => {
-    if (keepLocally) return;
+    if (keepLocally || thisUpdate(context).madeImages.has(name)) return;
     const docker = await engineOf(context);
     try {
       await orGone(docker.getImage(name).remove({ force: forceRemove ?? false, abortSignal: context.signal }));
