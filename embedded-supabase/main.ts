@@ -8,7 +8,10 @@ async function main(): Promise<void> {
   const log = pino({ level: logLevel, base: { role: 'supabase' } });
   redirectConsole(log);
 
-  const supabase = await startEmbeddedSupabase(settings, log);
+  const supabase = await startEmbeddedSupabase(settings, log).catch((error: unknown) => {
+    log.fatal({ err: error }, 'could not start: check HOST, PORT and STORAGE_DIR');
+    process.exit(1);
+  });
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;

@@ -42,7 +42,7 @@ export async function startEmbeddedSupabase(settings: Settings, log: Logger): Pr
   const pool = new SessionPool(settings.database, { max: 20, acquireTimeout: 5_000 });
   const connection = new EmbeddedConnection(pool);
   const lite = await createLiteApp(settings, { connection, keyring, files, log });
-  const gateway = new Gateway({ lite, connection, keyring, maxFileSize: settings.maxFileSize, log });
+  const gateway = new Gateway({ lite, connection, keyring, maxFileSize: settings.maxFileSize }, log);
   let prepared = false;
   let following: Promise<void> = Promise.resolve();
 
@@ -76,22 +76,21 @@ export async function startEmbeddedSupabase(settings: Settings, log: Logger): Pr
   );
   log.info({ url: server.url, database: `${settings.database.host}:${settings.database.port}` }, 'listening');
 
+  await files.removeLeftovers(); // only now: with the port, the directory is ours, too
+
   const getReady = async () => {
-    const session = await untilConnected(settings.database, log, stopping.signal);
-    try {
-      await prepareDatabase(session);
-    } finally {
-      await session.close();
-    }
+    await untilPrepared(settings.database, log, stopping.signal);
     prepared = true;
     following = followSchema(settings.database, connection.schema, log, stopping.signal);
     await connection.schema.current();
     log.info('ready');
   };
+  const ready = getReady();
+  ready.catch(() => undefined); // for a caller that closes without waiting; who awaits it gets the error
 
   return {
     url: server.url,
-    ready: getReady(),
+    ready,
     async close() {
       stopping.abort();
       await server.close(graceful);
@@ -100,19 +99,25 @@ export async function startEmbeddedSupabase(settings: Settings, log: Logger): Pr
   };
 }
 
-/** Waits for PostgreSQL as long as it takes. Throws on a refusal, and when `signal` is aborted. */
-async function untilConnected(settings: DatabaseSettings, log: Logger, signal: AbortSignal): Promise<Session> {
+/**
+ * Waits for PostgreSQL as long as it takes, and prepares it. Throws on a refusal or an error of the preparation, and when
+ * `signal` is aborted.
+ */
+async function untilPrepared(settings: DatabaseSettings, log: Logger, signal: AbortSignal): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await Session.open(settings, { answerTimeout: 60_000 });
+      const session = await Session.open(settings, { answerTimeout: 60_000 });
+      try {
+        return await prepareDatabase(session);
+      } finally {
+        await session.close();
+      }
     } catch (error) {
       if (!isOutage(error)) throw error;
-      const pause = Math.min(250 * 2 ** attempt, 5_000);
-      log.warn(
-        { err: error, host: settings.host, port: settings.port, againInMs: pause },
-        'PostgreSQL is not there yet; waiting for it',
-      );
-      await delay(pause, undefined, { signal });
+      const againInMs = Math.min(250 * 2 ** attempt, 5_000);
+      const where = { host: settings.host, port: settings.port };
+      log.warn({ err: error, ...where, againInMs }, 'PostgreSQL is not there yet; waiting for it');
+      await delay(againInMs, undefined, { signal });
     }
   }
 }

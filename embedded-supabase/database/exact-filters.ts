@@ -9,6 +9,7 @@ const comparisons = new Set(['eq', 'neq', 'gt', 'gte', 'lt', 'lte']);
  * numbers ("1e5" becomes 100000, 9007199254740993 loses its last digit) and takes `eq.null` for an SQL null.
  */
 export function withExactFilters(url: URL): URL {
+  if (url.search === '') return url;
   const marked = new URL(url);
   const isCall = url.pathname.startsWith('/rest/v1/rpc/'); // its parameters are the function's arguments
   for (const [name, value] of url.searchParams) {

@@ -19,13 +19,14 @@ export async function startHttpServer(
   answer: (request: Request) => Promise<Response>,
   log: Logger,
 ): Promise<HttpServer> {
+  let closing = false;
   const listener = getRequestListener(
     async (_request, { incoming }) => {
       const started = performance.now();
       const request = toRequest(incoming as IncomingMessage);
       const response = await answerOrError(request, answer, log);
       const kept = await readToEnd(request.body);
-      if (!kept) response.headers.set('connection', 'close');
+      if (!kept || closing) response.headers.set('connection', 'close');
       const path = new URL(request.url).pathname; // not the query: it may hold a key or a token
       log.debug(
         { method: request.method, path, status: response.status, ms: Math.round(performance.now() - started) },
@@ -48,7 +49,13 @@ export async function startHttpServer(
   await listen(server, address);
   const { port } = server.address() as AddressInfo;
   const host = address.host === '0.0.0.0' || address.host === '::' ? '127.0.0.1' : address.host;
-  return { url: `http://${host}:${port}`, close: (timeout) => close(server, timeout) };
+  return {
+    url: `http://${host}:${port}`,
+    close: (timeout) => {
+      closing = true;
+      return close(server, timeout);
+    },
+  };
 }
 
 async function answerOrError(

@@ -1,5 +1,5 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto';
-import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { App } from '@supabase/lite';
@@ -35,12 +35,17 @@ export class FileStore implements StorageAdapter {
     this.#incoming = join(directory, 'incoming');
   }
 
-  /** Makes the directory, and removes what an upload left there when the process was killed. */
+  /** Makes the directory where it is missing. Throws when it can't be written. */
   static async open(directory: string): Promise<FileStore> {
     const store = new FileStore(directory);
     await mkdir(store.#incoming, { recursive: true });
-    for (const left of await readdir(store.#incoming)) await rm(join(store.#incoming, left), { force: true });
+    await access(store.#incoming, constants.W_OK);
     return store;
+  }
+
+  /** Removes what uploads left when the process was killed. Not while another process uses the directory. */
+  async removeLeftovers(): Promise<void> {
+    for (const left of await readdir(this.#incoming)) await rm(join(this.#incoming, left), { force: true });
   }
 
   async uploadObject(

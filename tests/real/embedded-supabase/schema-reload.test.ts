@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { type Fixture, startFixture } from './support.ts';
+import { eventually, type Fixture, startFixture } from './support.ts';
 
 let kit: Fixture;
 
@@ -18,13 +18,13 @@ test('a new table is served after the migration that made it, and no longer afte
     await sql`create table public.fresh (id int primary key)`;
     await sql`notify pgrst, 'reload schema'`;
   });
-  await expect.poll(() => status('fresh')).toBe(200);
+  await eventually(() => status('fresh')).toBe(200);
   await kit.sql`alter table public.fresh add column added text default 'yes'`;
   await expect
     .poll(async () => (await kit.server.from('fresh').insert({ id: 1 }).select('added')).data)
     .toEqual([{ added: 'yes' }]);
   await kit.sql`drop table public.fresh`;
-  await expect.poll(() => status('fresh')).toBe(404);
+  await eventually(() => status('fresh')).toBe(404);
 });
 
 test('a new function and a new enum are known without a restart', async () => {
@@ -32,13 +32,13 @@ test('a new function and a new enum are known without a restart', async () => {
     create type public.colour as enum ('red', 'green');
     create function public.colours() returns setof public.colour[] language sql as $$ select '{red,green}'::public.colour[] $$;
   `);
-  await expect.poll(async () => (await kit.server.rpc('colours')).data).toEqual([['red', 'green']]);
+  await eventually(async () => (await kit.server.rpc('colours')).data).toEqual([['red', 'green']]);
 });
 
 test('no request sees half a schema while it changes all the time', async () => {
   await kit.sql`create table public.steady (id int primary key, text text)`;
   await kit.sql`insert into public.steady values (1, 'one')`;
-  await expect.poll(() => status('steady')).toBe(200);
+  await eventually(() => status('steady')).toBe(200);
   let changing = true;
   const answers: { status: number; data: unknown }[] = [];
   const ask = async () => {
@@ -53,7 +53,7 @@ test('no request sees half a schema while it changes all the time', async () => 
       await sql`notify pgrst, 'reload schema'`;
     });
     const before = answers.length;
-    await expect.poll(() => answers.length, { timeout: 10_000 }).toBeGreaterThan(before + 3);
+    await eventually(() => answers.length).toBeGreaterThan(before + 3);
   }
   changing = false;
   await Promise.all(asking);
@@ -67,10 +67,10 @@ test('what changed while the listener was cut off is known once it is back', asy
   const before = await listeners();
   await kit.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'embedded-supabase'`;
   await kit.sql`create table public.meanwhile (id int)`;
-  await expect.poll(() => status('meanwhile'), { timeout: 5_000 }).toBe(200);
+  await eventually(() => status('meanwhile')).toBe(200);
   expect(before.length).toBeGreaterThan(0);
   await kit.sql`create table public.afterwards (id int)`;
-  await expect.poll(() => status('afterwards'), { timeout: 5_000 }).toBe(200);
+  await eventually(() => status('afterwards')).toBe(200);
 });
 
 test('grants, roles and helpers are those of hosted Supabase', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { dataOf, type Fixture, startFixture } from './support.ts';
+import { dataOf, eventually, type Fixture, startFixture } from './support.ts';
 
 let kit: Fixture;
 let bucket: string;
@@ -192,9 +192,9 @@ describe('an object', () => {
     });
     upload.on('error', () => undefined); // the abort below
     upload.write('only the beginning');
-    await expect.poll(() => readdir(join(kit.settings.storageDirectory, 'incoming'))).toHaveLength(1);
+    await eventually(() => readdir(join(kit.settings.storageDirectory, 'incoming'))).toHaveLength(1);
     upload.destroy();
-    await expect.poll(() => readdir(join(kit.settings.storageDirectory, 'incoming'))).toHaveLength(0);
+    await eventually(() => readdir(join(kit.settings.storageDirectory, 'incoming'))).toHaveLength(0);
     expect((await files().exists('broken')).data).toBe(false);
   });
 });

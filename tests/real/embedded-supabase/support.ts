@@ -6,7 +6,7 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import postgres from 'postgres';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { Settings } from '../../../embedded-supabase/config.ts';
 import { type EmbeddedSupabase, startEmbeddedSupabase } from '../../../embedded-supabase/start.ts';
 import { startPostgres, type TestPostgres } from '../../support/containers.ts';
@@ -61,7 +61,7 @@ export async function startFixture(changes: Partial<Settings> = {}): Promise<Fix
       migrations += 1;
       const name = `migrated_${migrations}`;
       await sql.unsafe(`${statements}; create function public.${name}() returns int language sql as 'select 1'`);
-      await vi.waitUntil(async () => (await service.rpc(name)).status === 200);
+      await vi.waitUntil(async () => (await service.rpc(name)).status === 200, { timeout: 20_000 });
     },
     server: service,
     client,
@@ -116,4 +116,9 @@ type Succeeded<A> = Extract<A, { error: null }>;
 
 function succeeded<A extends { error: unknown }>(answer: A): answer is Succeeded<A> {
   return answer.error === null;
+}
+
+/** An expectation of what something comes to be, on a machine that may be busy. */
+export function eventually<T>(look: () => T) {
+  return expect.poll(look, { timeout: 20_000 });
 }
