@@ -17,19 +17,22 @@ export function hostedProject(stack: string, settings: HostedSettings): Supabase
   const missing = Object.entries(needed).flatMap(([key, value]) => (value === undefined ? [key] : []));
   if (missing.length > 0) reportMissing(stack, missing);
 
-  const url = supabaseUrl ?? 'https://not-known-yet.invalid';
-  const secretKey = pulumi.secret(supabaseSecretKey ?? '');
+  const url = supabaseUrl ?? `https://${unknown}.invalid`;
+  const secretKey = pulumi.secret(supabaseSecretKey ?? unknown);
   return {
     connection: {
       url,
-      publishableKey: supabasePublishableKey ?? '',
+      publishableKey: supabasePublishableKey ?? unknown,
       secretKey,
-      jwtSecret: pulumi.secret(supabaseJwtSecret ?? ''),
+      jwtSecret: pulumi.secret(supabaseJwtSecret ?? unknown),
     },
     administration:
       missing.length > 0 ? undefined : { url, secretKey, databaseUrl: pulumi.secret(databaseUrl ?? ''), ready: [] },
   };
 }
+
+/** Stands, at a preview only, for what is not set. */
+const unknown = 'not-known-yet';
 
 function reportMissing(stack: string, missing: readonly string[]): void {
   const text =

@@ -59,6 +59,8 @@ export function describeFaults(deployed: () => Checkout): void {
       const tables =
         await quiet`docker exec ${container(deployed(), 'postgres')} psql -h /run/postgresql -U postgres -Atc ${"select to_regclass('public.half_made') is null"}`;
       expect(tables.stdout.trim()).toBe('t');
+      const mended = await deployed().npm('up', '--no-smoke');
+      expect(mended.exitCode, mended.output).toBe(0);
       await expectUnchanged(deployed());
     });
 

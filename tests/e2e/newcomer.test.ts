@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { $ } from 'zx';
@@ -29,6 +30,7 @@ describe('a newcomer, in a fresh clone', () => {
 
   it('runs nothing as root, writable or with capabilities, and publishes on loopback only', async () => {
     const { containers } = await dockerObjects(checkout.config.namespace);
+    await untilHealthy(containers); // the smoke tests have just restarted them
     expect(containers.length).toBeGreaterThanOrEqual(6);
     const inspected = await quiet`docker inspect ${containers}`;
     for (const container of hardening.parse(JSON.parse(inspected.stdout))) {
@@ -107,6 +109,23 @@ const hardening = z.array(
     State: z.object({ Health: z.object({ Status: z.string() }) }),
   }),
 );
+
+async function untilHealthy(containers: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  const status = '{{.Name}} {{.State.Health.Status}}';
+  for (;;) {
+    const { stdout } = await quiet`docker inspect --format ${status} ${containers}`;
+    if (
+      stdout
+        .trim()
+        .split('\n')
+        .every((line) => line.endsWith(' healthy'))
+    )
+      return;
+    if (Date.now() > deadline) throw new Error(`not healthy within a minute:\n${stdout}`);
+    await delay(200);
+  }
+}
 
 function succeeded(result: CommandResult): CommandResult {
   expect(result.exitCode, result.output).toBe(0);
