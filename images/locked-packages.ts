@@ -10,6 +10,7 @@ export function installLockedPackages(directory: string): void {
     '--omit=dev',
     '--omit=optional',
     '--ignore-scripts',
+    '--prefer-offline', // locked by digest: what npm has is as good as what it would fetch
     '--no-audit',
     '--no-fund',
     '--loglevel=error',
