@@ -17,7 +17,8 @@ import {
   replacingInputs,
   withDefaults,
 } from './inputs.ts';
-import { type ContainerOutputs, containerOutputs, inspectContainer } from './outputs.ts';
+import { inspectContainer } from './inspection.ts';
+import { type ContainerOutputs, containerOutputs } from './outputs.ts';
 import { updateRequest } from './request.ts';
 import { checkUploads } from './uploads.ts';
 

@@ -9,7 +9,8 @@ import { ensureImage } from '../image/pull.ts';
 import { thisUpdate } from '../this-update.ts';
 import { lastLogLines, untilHealthy } from './health-gate.ts';
 import type { ContainerInputs } from './inputs.ts';
-import { type ContainerOutputs, containerOutputs, inspectContainer } from './outputs.ts';
+import { inspectContainer } from './inspection.ts';
+import { type ContainerOutputs, containerOutputs } from './outputs.ts';
 import { createRequest, networkRequests } from './request.ts';
 import { putUploads } from './uploads.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { type InspectedContainer, inspectContainer } from './outputs.ts';
+import { type InspectedContainer, inspectContainer } from './inspection.ts';
 
 const askEvery = 300;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { containerInputs } from '../../../../infra/providers/docker/container/inputs.ts';
-import { containerOutputs, inspected } from '../../../../infra/providers/docker/container/outputs.ts';
+import { inspected } from '../../../../infra/providers/docker/container/inspection.ts';
+import { containerOutputs } from '../../../../infra/providers/docker/container/outputs.ts';
 
 /** As little as an engine may say: lists that are null, and what newer engines leave out. */
 const description = {
