@@ -8,7 +8,7 @@ export interface LiveReleaseArgs {
 }
 
 /**
- * Points Caddy at exactly one release: validated, applied without dropping connections, kept over a restart of Caddy.
+ * Points Caddy at exactly one release, one that answers, without closing a connection; kept over a restart of Caddy.
  * Resource `kit:index:LiveRelease` of `infra/providers/kit`.
  */
 export class LiveRelease extends pulumi.CustomResource {

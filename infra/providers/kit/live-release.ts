@@ -14,8 +14,8 @@ type Inputs = z.output<typeof inputs>;
 
 /**
  * Which release Caddy serves. Caddy's image has the two commands for it: `live-release` prints the upstream, and
- * `switch-release` has the configuration validated with another one, applies it without dropping a connection, and
- * leaves everything as it was when it can't.
+ * `switch-release` makes sure that another one answers, has Caddy serve it without closing a connection, and leaves
+ * everything as it was when it can't.
  */
 export const liveRelease: ResourceDefinition<Inputs, Inputs, KitConfig> = {
   token: 'kit:index:LiveRelease',
