@@ -56,12 +56,12 @@ export class HttpServer {
    * moment, for whoever did not hear in time; the app tells them to go elsewhere.
    */
   async stop(patience: number): Promise<void> {
-    const deadline = delay(patience, 'late' as const, { ref: false });
-    await Promise.race([this.#idle.promise, delay(times.lastCall, undefined, { ref: false })]);
+    const deadline = delay(patience, undefined, { ref: false });
+    await Promise.race([this.#idle.promise, delay(Math.min(times.lastCall, patience), undefined, { ref: false })]);
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
-    this.#server.closeIdleConnections();
-    if ((await Promise.race([closed.promise, deadline])) === 'late') this.#server.closeAllConnections();
+    await Promise.race([this.#idle.promise, deadline]);
+    this.#server.closeAllConnections(); // those that never sent a request, too
     await closed.promise;
   }
 

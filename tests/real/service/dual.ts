@@ -63,7 +63,13 @@ export function say(text: string, client_message_id: string = randomUUID()): Nam
 /** A conversation with these messages. */
 export async function conversationOf({ store }: Process, ...texts: string[]): Promise<string> {
   const { conversation } = await store.create(server, { title: null, metadata: {} }, 86_400);
-  if (texts.length > 0) await store.append(server, conversation.id, texts.map((text) => say(text)), undefined);
+  if (texts.length > 0)
+    await store.append(
+      server,
+      conversation.id,
+      texts.map((text) => say(text)),
+      undefined,
+    );
   return conversation.id;
 }
 
@@ -72,7 +78,12 @@ export function read({ store }: Process, id: string): Promise<ThreadRead> {
 }
 
 export function append({ store }: Process, id: string, ...texts: string[]) {
-  return store.append(server, id, texts.map((text) => say(text)), undefined);
+  return store.append(
+    server,
+    id,
+    texts.map((text) => say(text)),
+    undefined,
+  );
 }
 
 /** The tier and what was said. */

@@ -2,7 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConversationNotFound, RecordUnavailable, SeqConflict } from '../../../service/conversation/errors.ts';
 import { door } from './api-proxy.ts';
-import { append, conversationOf, type DualFixture, heard, keyOf, type Process, read, say, server, startDual } from './dual.ts';
+import {
+  append,
+  conversationOf,
+  type DualFixture,
+  heard,
+  keyOf,
+  type Process,
+  read,
+  say,
+  server,
+  startDual,
+} from './dual.ts';
 
 let kit: DualFixture;
 let one: Process;
@@ -41,7 +52,8 @@ describe('calls to Supabase', () => {
 
   it('are one for a page that the copy does not hold', async () => {
     const id = await conversationOf(one);
-    for (let turn = 0; turn < 3; turn += 1) await append(one, id, ...Array.from({ length: 50 }, (_, index) => `${turn}/${index}`));
+    for (let turn = 0; turn < 3; turn += 1)
+      await append(one, id, ...Array.from({ length: 50 }, (_, index) => `${turn}/${index}`));
     kit.proxy.calls.length = 0;
     const page = { limit: 20, before: 60 };
     expect(await one.store.read(server, id, page, new AbortController().signal)).toMatchObject({ tier: 'supabase' });
@@ -87,14 +99,23 @@ describe('a torn hot copy is never served, and is made anew:', () => {
     ['its last message is missing', (key) => raw().rpop(key)],
     ['a message in the middle is missing', async (key) => raw().lrem(key, 1, (await raw().lindex(key, 3)) ?? '')],
     ['a message is there twice', async (key) => raw().rpush(key, (await raw().lindex(key, -1)) ?? '')],
-    ['a byte of a message is flipped', async (key) => raw().lset(key, 3, ((await raw().lindex(key, 3)) ?? '').replace('"b"', '"B"'))],
-    ['a byte of the conversation is flipped', async (key) => raw().lset(key, 1, ((await raw().lindex(key, 1)) ?? '').replace('null', 'nulL'))],
+    [
+      'a byte of a message is flipped',
+      async (key) => raw().lset(key, 3, ((await raw().lindex(key, 3)) ?? '').replace('"b"', '"B"')),
+    ],
+    [
+      'a byte of the conversation is flipped',
+      async (key) => raw().lset(key, 1, ((await raw().lindex(key, 1)) ?? '').replace('null', 'nulL')),
+    ],
     ['its control is damaged', (key) => raw().lset(key, 0, '{"format":1')],
     ['it is of another format', (key) => raw().lset(key, 0, '{"format":99,"writers":{}}')],
-    ['it is something else altogether', async (key) => {
-      await raw().del(key);
-      await raw().set(key, 'text', 'EX', 60);
-    }],
+    [
+      'it is something else altogether',
+      async (key) => {
+        await raw().del(key);
+        await raw().set(key, 'text', 'EX', 60);
+      },
+    ],
   ])('%s', async (_what, damage) => {
     const id = await conversationOf(one, 'a', 'b', 'c');
     expect(await heard(two, id)).toEqual(['redis', 'a', 'b', 'c']);
@@ -105,10 +126,13 @@ describe('a torn hot copy is never served, and is made anew:', () => {
 
   it.each<[string, (key: string) => Promise<unknown>]>([
     ['its control is damaged', (key) => raw().lset(key, 0, '{"format":1')],
-    ['it is something else', async (key) => {
-      await raw().del(key);
-      await raw().set(key, 'text', 'EX', 60);
-    }],
+    [
+      'it is something else',
+      async (key) => {
+        await raw().del(key);
+        await raw().set(key, 'text', 'EX', 60);
+      },
+    ],
   ])('an append drops it when %s', async (_what, damage) => {
     const id = await conversationOf(one, 'a');
     await damage(keyOf(id));
@@ -277,7 +301,8 @@ describe('a hot copy of which nobody can say that it is new', () => {
 
 it('keeps the newest hundred of a long thread, and no more than a page may hold', async () => {
   const id = await conversationOf(one);
-  for (let turn = 0; turn < 3; turn += 1) await append(one, id, ...Array.from({ length: 50 }, (_, index) => `${turn * 50 + index + 1}`));
+  for (let turn = 0; turn < 3; turn += 1)
+    await append(one, id, ...Array.from({ length: 50 }, (_, index) => `${turn * 50 + index + 1}`));
   expect(await raw().llen(keyOf(id))).toBe(102);
   const thread = await read(one, id);
   expect(thread).toMatchObject({ tier: 'redis', has_earlier: true });

@@ -17,7 +17,11 @@ beforeAll(async () => {
 afterAll(() => record?.close());
 
 /** Runs as PostgREST does: the role and the claims of one request, in one transaction. */
-async function as<T>(role: 'anon' | 'authenticated' | 'service_role', sub: string | null, work: (tx: postgres.TransactionSql) => Promise<T>) {
+async function as<T>(
+  role: 'anon' | 'authenticated' | 'service_role',
+  sub: string | null,
+  work: (tx: postgres.TransactionSql) => Promise<T>,
+) {
   const claims = JSON.stringify(sub === null ? { role } : { role, sub });
   return sql.begin(async (tx) => {
     await tx`select set_config('request.jwt.claims', ${claims}, true), set_config('role', ${role}, true)`;
@@ -35,7 +39,8 @@ const refused = '42501';
 
 /** A conversation with one message. */
 async function conversationOf(owner: string | null, ttlSeconds: number | null = null): Promise<string> {
-  const [row] = await sql`insert into conversations (user_id, ttl_seconds) values (${owner}, ${ttlSeconds}) returning id`;
+  const [row] =
+    await sql`insert into conversations (user_id, ttl_seconds) values (${owner}, ${ttlSeconds}) returning id`;
   await sql`insert into messages (conversation_id, client_message_id, role, content) values (${row?.id}, 'm1', 'user', '"hi"')`;
   return row?.id;
 }
@@ -79,7 +84,8 @@ describe('a user', () => {
     await as('authenticated', ada, async (tx) => {
       const visible = await tx`select id from conversations where id in ${tx([mine, theirs, servers])}`;
       expect(visible.map(({ id }) => id)).toEqual([mine]);
-      const said = await tx`select distinct conversation_id from messages where conversation_id in ${tx([mine, theirs, servers])}`;
+      const said =
+        await tx`select distinct conversation_id from messages where conversation_id in ${tx([mine, theirs, servers])}`;
       expect(said.map(({ conversation_id: id }) => id)).toEqual([mine]);
     });
   });
@@ -93,9 +99,14 @@ describe('a user', () => {
   });
 
   it('begins conversations of their own, and of nobody else', async () => {
-    const [row] = await as('authenticated', ada, (tx) => tx`insert into conversations (title) values ('mine') returning user_id`);
+    const [row] = await as(
+      'authenticated',
+      ada,
+      (tx) => tx`insert into conversations (title) values ('mine') returning user_id`,
+    );
     expect(row?.user_id).toBe(ada);
-    const forged = (owner: string | null) => as('authenticated', ada, (tx) => tx`insert into conversations (user_id) values (${owner})`);
+    const forged = (owner: string | null) =>
+      as('authenticated', ada, (tx) => tx`insert into conversations (user_id) values (${owner})`);
     expect(await code(forged(bob))).toBe(refused);
     expect(await code(forged(null))).toBe(refused);
   });
@@ -107,8 +118,18 @@ describe('a user', () => {
                                where id in ${tx([mine, theirs])} returning id`;
       expect(changed.map(({ id }) => id)).toEqual([mine]);
     });
-    for (const column of ['user_id = null', `user_id = '${bob}'`, 'last_seq = 9', 'id = gen_random_uuid()', 'created_at = now()', 'expires_at = null', 'continuation_id = gen_random_uuid()']) {
-      const change = as('authenticated', ada, (tx) => tx.unsafe(`update conversations set ${column} where id = '${mine}'`));
+    for (const column of [
+      'user_id = null',
+      `user_id = '${bob}'`,
+      'last_seq = 9',
+      'id = gen_random_uuid()',
+      'created_at = now()',
+      'expires_at = null',
+      'continuation_id = gen_random_uuid()',
+    ]) {
+      const change = as('authenticated', ada, (tx) =>
+        tx.unsafe(`update conversations set ${column} where id = '${mine}'`),
+      );
       expect(await code(change), column).toBe(refused);
     }
   });
@@ -155,8 +176,13 @@ describe('a user', () => {
 
   it('appends and reads through the functions what is theirs, and finds nothing else', async () => {
     const [mine, theirs] = [await conversationOf(ada), await conversationOf(bob)];
-    const append = (id: string) => as('authenticated', ada, (tx) => tx`
-      select append_messages(${id}, ${tx.json([{ role: 'user', content: 'x' }])}) ->> 'status' as status`);
+    const append = (id: string) =>
+      as(
+        'authenticated',
+        ada,
+        (tx) => tx`
+      select append_messages(${id}, ${tx.json([{ role: 'user', content: 'x' }])}) ->> 'status' as status`,
+      );
     const read = (id: string) => as('authenticated', ada, (tx) => tx`select read_thread(${id}) ->> 'status' as status`);
     expect(await append(mine)).toMatchObject([{ status: 'appended' }]);
     expect(await read(mine)).toMatchObject([{ status: 'found' }]);
@@ -195,7 +221,9 @@ describe('the server', () => {
         expect(created?.user_id).toBeNull();
         expect(await message(tx, theirs)).toMatchObject([{ seq: 2 }]);
         expect(await tx`update conversations set title = 'x' where id = ${theirs} returning id`).toHaveLength(1);
-        expect(await tx`update messages set metadata = '{"a":1}' where conversation_id = ${own} returning seq`).toHaveLength(1);
+        expect(
+          await tx`update messages set metadata = '{"a":1}' where conversation_id = ${own} returning seq`,
+        ).toHaveLength(1);
         expect(await tx`delete from conversations where id in ${tx([theirs, own])} returning id`).toHaveLength(2);
       });
     } finally {
@@ -221,18 +249,29 @@ describe('the seq of messages', () => {
     const id = await conversationOf(null);
     await sql`insert into messages (conversation_id, seq, client_message_id, role, content)
               values (${id}, 100, 'a', 'user', '""'), (${id}, 1, 'b', 'user', '""')`;
-    const seqs = await sql`select seq, client_message_id as name from messages where conversation_id = ${id} order by seq`;
-    expect(seqs.map(({ seq, name }) => [seq, name])).toEqual([[1, 'm1'], [2, 'a'], [3, 'b']]);
+    const seqs =
+      await sql`select seq, client_message_id as name from messages where conversation_id = ${id} order by seq`;
+    expect(seqs.map(({ seq, name }) => [seq, name])).toEqual([
+      [1, 'm1'],
+      [2, 'a'],
+      [3, 'b'],
+    ]);
     expect(await sql`select last_seq from conversations where id = ${id}`).toMatchObject([{ last_seq: 3 }]);
   });
 
   it('rises with the time of the messages, though many write at once', async () => {
     const id = await conversationOf(null);
     await Promise.all(
-      Array.from({ length: 40 }, () => sql`select append_messages(${id}, ${sql.json([{ role: 'user', content: 'x' }])})`),
+      Array.from(
+        { length: 40 },
+        () => sql`select append_messages(${id}, ${sql.json([{ role: 'user', content: 'x' }])})`,
+      ),
     );
-    const rows = await sql`select seq, created_at > lag(created_at) over (order by seq) as later from messages where conversation_id = ${id}`;
-    expect(rows.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
+    const rows =
+      await sql`select seq, created_at > lag(created_at) over (order by seq) as later from messages where conversation_id = ${id}`;
+    expect(rows.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 41 }, (_, index) => index + 1),
+    );
     expect(rows.filter(({ later }) => later === false)).toEqual([]);
   });
 });
@@ -274,7 +313,11 @@ describe('the times of a conversation', () => {
 
   it('do not let anybody put the last look into the future', async () => {
     const mine = await conversationOf(ada, 60);
-    await as('authenticated', ada, (tx) => tx`update conversations set accessed_at = now() + interval '1 year' where id = ${mine}`);
+    await as(
+      'authenticated',
+      ada,
+      (tx) => tx`update conversations set accessed_at = now() + interval '1 year' where id = ${mine}`,
+    );
     expect((await timesOf(mine)).accessed_at.getTime()).toBeLessThanOrEqual(Date.now() + 1000);
   });
 
@@ -309,7 +352,11 @@ describe('an audit', () => {
       from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'`;
     expect(tables.length).toBeGreaterThanOrEqual(2);
     for (const table of tables) {
-      expect(table).toMatchObject({ relrowsecurity: true, relforcerowsecurity: true, roles: ['authenticated', 'service_role'] });
+      expect(table).toMatchObject({
+        relrowsecurity: true,
+        relforcerowsecurity: true,
+        roles: ['authenticated', 'service_role'],
+      });
     }
   });
 
@@ -362,19 +409,24 @@ describe('objects in storage', () => {
     }
   });
 
-  it.each(['user-files', 'generated-files', 'mcp-files'])('of %s are reached by the user whose folder they are in', async (bucket) => {
-    await put('authenticated', ada, bucket, `${ada}/notes/a.txt`);
-    await put('service_role', null, bucket, `${bob}/b.txt`);
-    await as('authenticated', ada, async (tx) => {
-      const visible = await tx`select name from storage.objects where bucket_id = ${bucket}`;
-      expect(visible.map(({ name }) => name)).toEqual([`${ada}/notes/a.txt`]);
-      expect(await tx`update storage.objects set metadata = '{}' where bucket_id = ${bucket} returning name`).toHaveLength(1);
-      expect(await tx`delete from storage.objects where bucket_id = ${bucket} returning name`).toHaveLength(1);
-    });
-    await as('service_role', null, async (tx) => {
-      expect(await tx`select name from storage.objects where bucket_id = ${bucket}`).toHaveLength(1);
-    });
-  });
+  it.each(['user-files', 'generated-files', 'mcp-files'])(
+    'of %s are reached by the user whose folder they are in',
+    async (bucket) => {
+      await put('authenticated', ada, bucket, `${ada}/notes/a.txt`);
+      await put('service_role', null, bucket, `${bob}/b.txt`);
+      await as('authenticated', ada, async (tx) => {
+        const visible = await tx`select name from storage.objects where bucket_id = ${bucket}`;
+        expect(visible.map(({ name }) => name)).toEqual([`${ada}/notes/a.txt`]);
+        expect(
+          await tx`update storage.objects set metadata = '{}' where bucket_id = ${bucket} returning name`,
+        ).toHaveLength(1);
+        expect(await tx`delete from storage.objects where bucket_id = ${bucket} returning name`).toHaveLength(1);
+      });
+      await as('service_role', null, async (tx) => {
+        expect(await tx`select name from storage.objects where bucket_id = ${bucket}`).toHaveLength(1);
+      });
+    },
+  );
 
   it('are put by users nowhere else', async () => {
     for (const name of [`${bob}/x`, 'x', ada, `/${ada}/x`, `x/${ada}/x`, `${ada.toUpperCase()}X/x`]) {
@@ -385,7 +437,11 @@ describe('objects in storage', () => {
 
   it('are not moved out of the own folder', async () => {
     await put('authenticated', ada, 'user-files', `${ada}/move`);
-    const move = as('authenticated', ada, (tx) => tx`update storage.objects set name = ${`${bob}/move`} where name = ${`${ada}/move`}`);
+    const move = as(
+      'authenticated',
+      ada,
+      (tx) => tx`update storage.objects set name = ${`${bob}/move`} where name = ${`${ada}/move`}`,
+    );
     expect(await code(move)).toBe(refused);
   });
 
