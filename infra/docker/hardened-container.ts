@@ -64,6 +64,7 @@ export class HardenedContainer extends pulumi.ComponentResource {
         securityOpts: ['no-new-privileges:true'],
         init: true,
         restart: 'unless-stopped',
+        mustRun: true, // the plugin's default, which the official one forgets at a refresh
         memory: args.limits.memory,
         memorySwap: args.limits.memory,
         cpus: String(args.limits.cpus),
@@ -93,7 +94,13 @@ export class HardenedContainer extends pulumi.ComponentResource {
         destroyGraceSeconds: args.stopWithin,
         stopTimeout: args.stopWithin,
       },
-      { parent: this, dependsOn: args.image, deleteBeforeReplace: true },
+      {
+        parent: this,
+        dependsOn: args.image,
+        deleteBeforeReplace: true,
+        // The plugin would note a change of these and leave the running container as it is.
+        replaceOnChanges: ['init', 'tmpfs'],
+      },
     );
     this.registerOutputs({ container: this.container.name });
   }
