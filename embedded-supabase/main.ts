@@ -18,10 +18,13 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ signal }, 'stopping');
     supabase.close().then(
-      () => log.info('stopped'),
+      () => {
+        log.info('stopped');
+        process.exit(0); // also while a session of PostgreSQL still hangs
+      },
       (error: unknown) => {
         log.error({ err: error }, 'could not stop in good order');
-        process.exitCode = 1;
+        process.exit(1);
       },
     );
   };

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ArrayValue } from './arrays.ts';
 
 /**
  * Carries values that JavaScript or lite would change through both, unchanged.
@@ -120,7 +121,7 @@ class KeptNumeral {
 
 /** A query parameter with its marks taken off; what it stands for is kept until its column's type is known. */
 export function parameterValue(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(parameterValue);
+  if (Array.isArray(value)) return new ArrayValue(value.map(parameterValue));
   if (typeof value !== 'string' || !value.includes(mark)) return value;
   if (value.startsWith(textMark) || value.startsWith(operandMark)) return new KeptText(unmark(value));
   const numeral = markedNumberOnly.exec(value)?.[1];

@@ -29,8 +29,3 @@ export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
   return lost.has(error.code) || error.code.startsWith('08');
 }
-
-/** A wrong password, user or database name: waiting does not mend it. */
-export function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['28000', '28P01', '3D000'].includes(String(error.code));
-}

@@ -18,7 +18,8 @@ export class SessionPool {
   readonly #settings: DatabaseSettings;
   readonly #options: PoolOptions;
   readonly #idle: Session[] = [];
-  readonly #current = new Set<Session>();
+  readonly #sessions = new Set<Session>();
+  readonly #outdated = new WeakSet<Session>();
   readonly #waiting: Waiter[] = [];
   #open = 0;
   #closing: PromiseWithResolvers<void> | undefined;
@@ -38,7 +39,7 @@ export class SessionPool {
   }
 
   release(session: Session): void {
-    const usable = session.alive && this.#current.has(session) && this.#closing === undefined;
+    const usable = session.alive && !this.#outdated.has(session) && this.#closing === undefined;
     if (!usable) {
       void session.close();
       return;
@@ -50,7 +51,7 @@ export class SessionPool {
 
   /** Lets go of every session: those in use when they are released. For what the driver learns once per session. */
   renew(): void {
-    this.#current.clear();
+    for (const session of this.#sessions) this.#outdated.add(session);
     for (const session of this.#idle.splice(0)) void session.close();
   }
 
@@ -61,13 +62,9 @@ export class SessionPool {
     this.#closing = closing;
     for (const waiter of this.#waiting.splice(0))
       waiter.reject(new DatabaseUnavailable('the pool of sessions is closed'));
-    const inUse = new Set(this.#current);
-    for (const session of this.#idle.splice(0)) {
-      inUse.delete(session);
-      void session.close();
-    }
+    for (const session of this.#idle.splice(0)) void session.close();
     const timer = setTimeout(() => {
-      for (const session of inUse) void session.close();
+      for (const session of this.#sessions) void session.close();
     }, timeout);
     if (this.#open === 0) closing.resolve();
     await closing.promise;
@@ -83,9 +80,9 @@ export class SessionPool {
       this.#gone();
       throw error;
     }
-    this.#current.add(session);
+    this.#sessions.add(session);
     void session.closed.then(() => {
-      this.#current.delete(session);
+      this.#sessions.delete(session);
       this.#gone();
     });
     return session;

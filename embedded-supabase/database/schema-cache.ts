@@ -30,11 +30,6 @@ export class SchemaCache<S> {
     return this.#snapshot;
   }
 
-  /** Whether `current` answers without reading. */
-  get fresh(): boolean {
-    return this.#have === this.#wanted;
-  }
-
   async #readOnce(): Promise<void> {
     const generation = this.#wanted;
     this.#snapshot = await this.#read();

@@ -1,5 +1,6 @@
 import postgres from 'postgres';
 import type { DatabaseSettings } from '../config.ts';
+import { arrayTypes, learnArrayTypes } from './array-types.ts';
 import { parameterValue } from './exact-values.ts';
 import { DatabaseUnavailable, isOutage } from './outage.ts';
 import { wireTypes } from './wire-types.ts';
@@ -38,7 +39,8 @@ export class Session {
     const session = new Session(settings, connectTimeout, options);
     try {
       // The deadline is ours as well: where a proxy accepts and closes, the driver would try again without end.
-      await session.#withDeadline(session.#client.unsafe('select 1'), connectTimeout);
+      const types = await session.#withDeadline(session.#client.unsafe(arrayTypes), connectTimeout);
+      learnArrayTypes(session.#client.options, types);
       return session;
     } catch (error) {
       await session.close();
@@ -60,6 +62,7 @@ export class Session {
       backoff: false,
       keep_alive: 15,
       prepare: false,
+      fetch_types: false,
       types: wireTypes,
       connection: {
         TimeZone: 'UTC',

@@ -18,9 +18,11 @@ export function isoTimestamp(value: string): string {
 export const wireTypes = {
   bigint: { to: 20, from: [20], serialize: text, parse: exactNumber },
   numeric: { to: 1700, from: [1700], serialize: text, parse: exactNumber },
+  float: { to: 701, from: [700, 701], serialize: text, parse: exactFloat },
   json: { to: 114, from: [114], serialize: jsonParameter, parse: parseExactJson },
   jsonb: { to: 3802, from: [3802], serialize: jsonParameter, parse: parseExactJson },
   boolean: { to: 16, from: [16], serialize: text, parse: (value: string) => value === 't' },
+  bytea: { to: 17, from: [17], serialize: byteaParameter, parse: text },
   text: { to: 25, from: [25], serialize: textParameter, parse: text },
   varchar: { to: 1043, from: [1043], serialize: textParameter, parse: text },
   date: { to: 1082, from: [1082], serialize: text, parse: text },
@@ -29,6 +31,17 @@ export const wireTypes = {
   timestamp: { to: 1114, from: [1114], serialize: timestampParameter, parse: isoTimestamp },
   timestamptz: { to: 1184, from: [1184], serialize: timestampParameter, parse: isoTimestamp },
 } satisfies Record<string, PostgresType>;
+
+/** PostgREST gives and takes bytes as PostgreSQL writes them: `\\xdeadbeef`. */
+function byteaParameter(value: unknown): string {
+  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : String(value);
+}
+
+/** NaN and the infinities have no number in JSON: PostgREST writes them as texts. */
+function exactFloat(value: string): number | string {
+  const number = Number(value);
+  return Number.isFinite(number) ? number : value;
+}
 
 function timestampParameter(value: unknown): string {
   return value instanceof Date ? value.toISOString() : String(value);

@@ -40,6 +40,10 @@ export class Gateway {
       try {
         const response = await surface({ request, url, scope }, this.#parts);
         if (scope.outage !== undefined) throw scope.outage;
+        if (response.status === 500) {
+          const { method } = request;
+          this.#log.warn({ method, path: url.pathname }, 'answered 500; with LOG_LEVEL=debug the line before says why');
+        }
         return response;
       } catch (error) {
         if (!(error instanceof DatabaseUnavailable)) throw error;

@@ -1,12 +1,19 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
+import { createServer, type Server } from 'node:http';
+import { type Duplex, Readable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { hostedOnly } from './answers.ts';
 
 /** How much of a refused request's body is read and dropped, in bytes, so that its connection can be used again. */
 const patience = 128 * 1024 * 1024;
+
+/** What is read of a request of Node's. */
+interface Incoming extends Readable {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly rawHeaders: readonly string[];
+  readonly headers: { readonly host?: string | undefined };
+}
 
 export interface HttpServer {
   readonly url: string;
@@ -23,7 +30,7 @@ export async function startHttpServer(
   const listener = getRequestListener(
     async (_request, { incoming }) => {
       const started = performance.now();
-      const request = toRequest(incoming as IncomingMessage);
+      const request = toRequest(incoming);
       const response = await answerOrError(request, answer, log);
       const kept = await readToEnd(request.body);
       if (!kept || closing) response.headers.set('connection', 'close');
@@ -37,20 +44,13 @@ export async function startHttpServer(
     { overrideGlobalObjects: false },
   );
   const server = createServer({ keepAliveTimeout: 65_000 }, listener);
-  server.on('upgrade', (_request, socket) => {
-    const { status, statusText } = { status: 501, statusText: 'Not Implemented' };
-    hostedOnly('Realtime')
-      .text()
-      .then((body) => {
-        const head = `HTTP/1.1 ${status} ${statusText}\r\ncontent-type: application/json\r\nconnection: close`;
-        socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-      });
-  });
+  server.on('upgrade', (_request, socket) => refuseUpgrade(socket, log));
   await listen(server, address);
-  const { port } = server.address() as AddressInfo;
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('the server listens on no TCP port');
   const host = address.host === '0.0.0.0' || address.host === '::' ? '127.0.0.1' : address.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
     close: (timeout) => {
       closing = true;
       return close(server, timeout);
@@ -74,7 +74,7 @@ async function answerOrError(
   }
 }
 
-function toRequest(incoming: IncomingMessage): Request {
+function toRequest(incoming: Incoming): Request {
   const headers = new Headers();
   for (let at = 0; at + 1 < incoming.rawHeaders.length; at += 2) {
     headers.append(incoming.rawHeaders[at] ?? '', incoming.rawHeaders[at + 1] ?? '');
@@ -83,6 +83,17 @@ function toRequest(incoming: IncomingMessage): Request {
   const method = incoming.method ?? 'GET';
   if (method === 'GET' || method === 'HEAD') return new Request(url, { method, headers });
   return new Request(url, { method, headers, body: Readable.toWeb(incoming), duplex: 'half' });
+}
+
+/** A WebSocket is asked for by Realtime only. */
+function refuseUpgrade(socket: Duplex, log: Logger): void {
+  socket.on('error', (error) => log.debug({ err: error }, 'a client broke off'));
+  hostedOnly('Realtime')
+    .text()
+    .then((body) => {
+      const head = ['HTTP/1.1 501 Not Implemented', 'content-type: application/json', 'connection: close'];
+      socket.end([...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
+    });
 }
 
 /** Reads what nobody has read. False when that is too much, or the client has gone. */

@@ -18,14 +18,6 @@ export interface ObjectRow {
   readonly user_metadata: unknown;
 }
 
-export interface FileMetadata {
-  readonly size: number;
-  readonly mimetype: string;
-  readonly cacheControl: string;
-  readonly eTag: string;
-  readonly lastModified?: Date;
-}
-
 export interface UploadOptions {
   readonly contentType?: string;
   readonly contentLength?: number;

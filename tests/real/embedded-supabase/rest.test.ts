@@ -8,6 +8,7 @@ beforeAll(async () => {
   kit = await startFixture();
   await kit.migrate(`
     create type public.mood as enum ('calm', 'stormy');
+    create type public.pair as (a int, b text);
     create table public.authors (id bigint generated always as identity primary key, name text not null unique);
     create table public.books (
       id bigint generated always as identity primary key,
@@ -20,6 +21,11 @@ beforeAll(async () => {
       published_at timestamptz not null default now()
     );
     create table public.big (id bigint primary key, amount numeric, document jsonb, label text, many bigint[]);
+    create table public.kinds (
+      id int primary key, bytes bytea, day date, hour time, local timestamp, span interval, ident uuid, float float8,
+      flag boolean, range int4range, address inet, pair public.pair, times timestamptz[], amounts numeric[],
+      documents jsonb[], flags boolean[], texts text[], grid int[]
+    );
     create function public.add(a int, b int) returns int language sql immutable as 'select a + b';
     create function public.describe(p_document jsonb) returns text language sql stable as
       $$ select jsonb_typeof(p_document) || ':' || coalesce(p_document ->> 'name', p_document #>> '{}') $$;
@@ -127,6 +133,44 @@ describe('rows', () => {
     expect(
       dataOf(await kit.server.from('books').select('moods').eq('title', 'The Dispossessed').single()).moods,
     ).toEqual(['calm']);
+  });
+});
+
+describe('values of every kind', () => {
+  test('are answered as PostgreSQL itself writes them as JSON', async () => {
+    await kit.sql.unsafe(`
+      insert into kinds values (
+        1, '\\xdeadbeef', '2024-01-02', '10:00', '2024-01-02 03:04:05', '1 day 2 hours',
+        'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'NaN', true, '[1,5)', '10.0.0.1', row(1, 'x'),
+        '{2024-01-02 03:04:05+00}', '{1.50,NULL}', array['{"a": 1.50}'::jsonb], '{true,NULL}',
+        array['a', 'b c', 'd"e', NULL, 'NULL', '{f}'], '{{1,2},{3,4}}')`);
+    const [row] = await kit.sql`select row_to_json(kinds)::text as json from kinds where id = 1`;
+    const answer = await fetch(`${kit.url}/rest/v1/kinds?id=eq.1`, { headers: { apikey: kit.settings.secretKey } });
+    expect(JSON.parse(await answer.text())).toEqual([JSON.parse(row?.json)]);
+  });
+
+  test('are stored as they were sent', async () => {
+    const row = {
+      id: 2,
+      bytes: '\\xbeef',
+      day: '2024-05-05',
+      flag: false,
+      float: 2.5,
+      range: '[2,3)',
+      pair: null,
+      times: ['2024-01-02T03:04:05+00:00'],
+      amounts: [1.5, null],
+      documents: [{ a: [1, null] }, 'text'],
+      flags: [true, null, false],
+      texts: ['x', 'y,z', '"', null, ''],
+      grid: [
+        [1, 2],
+        [3, 4],
+      ],
+    };
+    expect(dataOf(await kit.server.from('kinds').insert(row).select().single())).toMatchObject(row);
+    expect(dataOf(await kit.server.from('kinds').select('id').eq('flag', false))).toEqual([{ id: 2 }]);
+    expect(dataOf(await kit.server.from('kinds').select('id').contains('texts', ['x']))).toEqual([{ id: 2 }]);
   });
 });
 
