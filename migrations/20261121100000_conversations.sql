@@ -13,7 +13,8 @@ create table public.conversations (
   ttl_seconds integer check (ttl_seconds between 1 and 315360000),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  -- Kept to the minute, so that a busy conversation does not rewrite its index entries with every message.
+  -- Kept to the minute, or to a twelfth of a shorter life: a busy conversation does not rewrite its index entries with
+  -- every message.
   accessed_at timestamptz not null default now(),
   expires_at timestamptz
 ) with (fillfactor = 80);
@@ -53,7 +54,7 @@ begin
     and (new.title, new.metadata, new.last_seq) is distinct from (old.title, old.metadata, old.last_seq)
   then
     new.updated_at := clock_timestamp();
-    if old.accessed_at < now() - interval '1 minute' then
+    if old.accessed_at < now() - least(interval '1 minute', make_interval(secs => old.ttl_seconds / 12.0)) then
       new.accessed_at := clock_timestamp();
     end if;
   end if;
@@ -171,7 +172,7 @@ begin
     return json_build_object('status', 'not_found');
   end if;
 
-  if head.accessed_at < now() - interval '1 minute' then
+  if head.accessed_at < now() - least(interval '1 minute', make_interval(secs => head.ttl_seconds / 12.0)) then
     -- Whoever holds the row is touching it, too: no reader waits for a writer.
     update public.conversations c set accessed_at = clock_timestamp()
       where c.id = (select l.id from public.conversations l where l.id = head.id for no key update skip locked)

@@ -39,9 +39,9 @@ const timestamp = z.iso.datetime({ offset: true });
 
 /** A conversation as it is stored. Times are ISO 8601 with an offset; `last_seq` 0 means that there is no message. */
 export const conversation = z.object({
-  id: z.uuid(),
+  id: z.guid(),
   user_id: z.guid().nullable(),
-  continuation_id: z.uuid(),
+  continuation_id: z.guid(),
   title: z.string().nullable(),
   metadata,
   last_seq: seq,

@@ -39,15 +39,13 @@ const meanings: Readonly<Record<ProblemStatus, string>> = {
   503: 'The record is away, and nothing was acknowledged: `record_unavailable`. Send it again.',
 };
 
+/** These problems, and that there may be others. */
 export function problems(...statuses: ProblemStatus[]) {
-  return Object.fromEntries(
-    statuses.map((status) => [
-      status,
-      {
-        description: meanings[status],
-        headers: z.object(always),
-        content: { 'application/problem+json': { schema: problemShape } },
-      },
-    ]),
-  );
+  const described = statuses.map((status) => [status, problemReply(meanings[status])] as const);
+  return { ...Object.fromEntries(described), default: problemReply('Any other problem.') };
+}
+
+function problemReply(description: string) {
+  const content = { 'application/problem+json': { schema: problemShape } };
+  return { description, headers: z.object(always), content };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Message } from '../conversation/conversation.ts';
+import type { Conversation, Message } from '../conversation/conversation.ts';
 import type { Stored, ThreadRead } from '../conversation/conversation-store.ts';
 import { limits } from '../conversation/limits.ts';
 import { type Decoded, decodeCopy, encode, encodeCopy, type HotCopy } from './hot-copy.ts';
@@ -10,7 +10,10 @@ import { RedisScript } from './redis-script.ts';
 /** What there is of a thread. `trusted`: it needs no look at the record. `away`: Redis does not answer. */
 export type Look = { readonly copy: HotCopy; readonly trusted: boolean } | Exclude<Decoded, { copy: HotCopy }> | 'away';
 
-/** Milliseconds: how long a copy is served without a look at the record, and how long it is kept at most. */
+/**
+ * Milliseconds: how long a copy is served without a look at the record, and how long it is kept, at most. That look also
+ * tells the record that the conversation is read.
+ */
 export const copyTimes = { trusted: 5 * 60_000, kept: 24 * 3_600_000 } as const;
 
 const announce = new RedisScript(scripts.announce);
@@ -118,9 +121,9 @@ export class HotCopies {
     await this.#run(id, doubt, []);
   }
 
-  #isTrusted({ checked }: HotCopy): boolean {
+  #isTrusted({ checked, conversation }: HotCopy): boolean {
     const now = Date.now();
-    const from = Math.max(this.#redis.readySince ?? now, this.#distrustedBefore, now - copyTimes.trusted);
+    const from = Math.max(this.#redis.readySince ?? now, this.#distrustedBefore, now - timeToTrust(conversation));
     return checked > from && checked <= now;
   }
 
@@ -163,6 +166,12 @@ export class HotCopies {
 
 function keyOf(id: string): string {
   return `conversation-kit:hot:{${id}}`;
+}
+
+/** A small part of a short life: a conversation that is read must not expire because Redis alone knows of it. */
+function timeToTrust({ accessed_at: accessed, expires_at: expires }: Conversation): number {
+  if (expires === null) return copyTimes.trusted;
+  return Math.min((Date.parse(expires) - Date.parse(accessed)) / 12, copyTimes.trusted);
 }
 
 function timeToKeep(expiresInMs: number | null): number {

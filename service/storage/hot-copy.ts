@@ -66,14 +66,14 @@ export function decodeCopy(list: readonly string[]): Decoded {
   for (const [index, text] of rest.entries()) {
     const found = message.safeParse(decode(text)).data;
     if (found === undefined || found.seq !== last - count + 1 + index) return 'torn';
-    messages.push({ message: found, bytes: Buffer.byteLength(text) });
+    messages.push({ message: found, bytes: text.length });
   }
   return { copy: { conversation: owner, window: { messages, hasEarlier: earlier }, checked } };
 }
 
 function decode(text: string): unknown {
   const json = text.slice(8);
-  return crc32(json).toString(16).padStart(8, '0') === text.slice(0, 8) ? parsed(json) : undefined;
+  return Number.parseInt(text.slice(0, 8), 16) === crc32(json) ? parsed(json) : undefined;
 }
 
 function parsed(json: string): unknown {

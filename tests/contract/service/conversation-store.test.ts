@@ -21,7 +21,7 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
   });
   afterAll(() => backend?.close());
 
-  const begin = async (caller = server, ttl = day) =>
+  const begin = async (caller: Caller = server, ttl = day) =>
     (await store.create(caller, { title: null, metadata: {} }, ttl)).conversation.id;
   const say = (text: string, client_message_id: string = randomUUID()): NamedMessage => ({
     client_message_id,
@@ -29,9 +29,9 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
     content: text,
     metadata: {},
   });
-  const append = (id: string, messages: NamedMessage[], caller = server, expectedSeq?: number) =>
+  const append = (id: string, messages: NamedMessage[], caller: Caller = server, expectedSeq?: number) =>
     store.append(caller, id, messages, expectedSeq);
-  const read = (id: string, page: Partial<PageRequest> = {}, caller = server) =>
+  const read = (id: string, page: Partial<PageRequest> = {}, caller: Caller = server) =>
     store.read(caller, id, { limit: 100, ...page }, running);
   const texts = (messages: readonly Message[]) => messages.map(({ content }) => content);
 
@@ -334,6 +334,16 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
     await delay(1200); // a look at it would let it live on
     await expect(read(id)).rejects.toThrow(ConversationNotFound);
     await expect(append(id, [say('too late')])).rejects.toThrow(ConversationNotFound);
+  });
+
+  it('lets a conversation live on as long as it is read, or written', async () => {
+    const [looked, written] = [await begin(server, 2), await begin(server, 2)];
+    for (const ends = Date.now() + 4500; Date.now() < ends; await delay(300)) {
+      await read(looked);
+      await append(written, [say('still here')]);
+    }
+    expect((await read(looked, { after: 0 })).conversation.expires_at).toBeTruthy();
+    await read(written, { after: 0 });
   });
 
   it('says which tier answers', async () => {

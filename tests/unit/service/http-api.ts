@@ -50,7 +50,7 @@ export function httpApi(
     const raw = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
     const response = await app.request(path, {
       method,
-      ...(raw === undefined ? {} : { body: raw as BodyInit }),
+      ...(raw === undefined ? {} : { body: raw as string | Uint8Array<ArrayBuffer> }),
       headers: {
         authorization: `Bearer ${secretKey}`,
         ...(raw === undefined ? {} : { 'content-type': 'application/json' }),

@@ -218,6 +218,7 @@ describe('/openapi.json', () => {
       '415',
       '422',
       '503',
+      'default',
     ]);
     expect(append.requestBody.content['application/json'].schema.$ref).toBe('#/components/schemas/Append');
     expect(body.components.schemas.Append.additionalProperties).toBe(false);

@@ -4,7 +4,7 @@ import { supabaseError } from '../../../service/storage/supabase-error.ts';
 
 const user: Caller = { kind: 'user', id: 'u', token: 't' };
 const server: Caller = { kind: 'server' };
-const failed = (status: number, code: string, message = 'said so', caller = server) =>
+const failed = (status: number, code: string, message = 'said so', caller: Caller = server) =>
   supabaseError({ status, data: null, error: { code, message } }, caller);
 
 describe('a failed call to Supabase', () => {
