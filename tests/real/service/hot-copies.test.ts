@@ -148,6 +148,7 @@ describe('a hot copy that lacks something is not served:', () => {
     // Another release, or a phone, wrote to the record without a word to Redis.
     await kit.record.sql`select append_messages(${id}, ${kit.record.sql.json([{ role: 'user', content: 'b' }])})`;
     await append(one, id, 'c');
+    expect(await raw().exists(keyOf(id))).toBe(0);
     expect(await heard(one, id)).toEqual(['supabase', 'a', 'b', 'c']);
     expect(await heard(one, id)).toEqual(['redis', 'a', 'b', 'c']);
   });
@@ -189,6 +190,57 @@ describe('a hot copy that lacks something is not served:', () => {
     await append(one, id, 'b');
     goOn.open();
     expect(await reading).toEqual(['supabase', 'a']); // it began before the append was acknowledged
+    expect(await heard(two, id)).toEqual(['supabase', 'a', 'b']);
+  });
+
+  it('nor while the write is under way', async () => {
+    const id = await conversationOf(one, 'a');
+    await drop(id);
+    const doors = { read_thread: [door(), door()], append_messages: [door(), door()] } as const;
+    kit.proxy.onReply = async (name) => {
+      if (name === 'read_thread' || name === 'append_messages') {
+        doors[name][0].open();
+        await doors[name][1].opened;
+      }
+      return 'pass';
+    };
+    const reading = heard(two, id);
+    await doors.read_thread[0].opened;
+    const writing = append(one, id, 'b');
+    await doors.append_messages[0].opened;
+    doors.read_thread[1].open();
+    expect(await reading).toEqual(['supabase', 'a']);
+    expect(await heard(two, id)).toEqual(['supabase', 'a', 'b']); // written, though not yet acknowledged
+    doors.append_messages[1].open();
+    await writing;
+    expect(await heard(two, id)).toEqual(['supabase', 'a', 'b']);
+  });
+
+  it('nor when Redis evicted the word that somebody writes', async () => {
+    const id = await conversationOf(one, 'a');
+    const [called, write, fetched, goOn] = [door(), door(), door(), door()];
+    kit.proxy.onCall = async (name) => {
+      if (name === 'append_messages') {
+        called.open();
+        await write.opened;
+      }
+    };
+    kit.proxy.onReply = async (name) => {
+      if (name === 'read_thread') {
+        fetched.open();
+        await goOn.opened;
+      }
+      return 'pass';
+    };
+    const writing = append(one, id, 'b');
+    await called.opened;
+    await drop(id);
+    const reading = heard(two, id);
+    await fetched.opened;
+    write.open();
+    await writing;
+    goOn.open();
+    expect(await reading).toEqual(['supabase', 'a']);
     expect(await heard(two, id)).toEqual(['supabase', 'a', 'b']);
   });
 
@@ -239,6 +291,10 @@ describe('a hot copy that lacks something is not served:', () => {
     // Its deadline is over.
     const overdue = Object.fromEntries(Object.keys(control.writers).map((writer) => [writer, Date.now() - 1]));
     await raw().lset(keyOf(id), 0, JSON.stringify({ ...control, writers: overdue }));
+    // Whoever finds that out may be cut off before it can bring what the record has.
+    kit.proxy.onReply = async () => 'cut';
+    await expect(read(two, id)).rejects.toThrow(RecordUnavailable);
+    kit.proxy.onReply = async () => 'pass';
     expect(await heard(two, id)).toEqual(['supabase', 'a', 'b']);
     expect(await heard(two, id)).toEqual(['redis', 'a', 'b']);
   });

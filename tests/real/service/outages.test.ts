@@ -1,6 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RecordUnavailable } from '../../../service/conversation/errors.ts';
-import { append, conversationOf, type DualFixture, heard, type Process, read, say, server, startDual } from './dual.ts';
+import { door } from './api-proxy.ts';
+import {
+  append,
+  conversationOf,
+  type DualFixture,
+  heard,
+  keyOf,
+  type Process,
+  read,
+  say,
+  server,
+  startDual,
+} from './dual.ts';
 
 let kit: DualFixture;
 let one: Process;
@@ -10,6 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => kit?.close());
 beforeEach(async () => {
+  kit.proxy.onCall = async () => undefined;
   kit.proxy.onReply = async () => 'pass';
   one = await kit.process();
 });
@@ -54,6 +67,56 @@ describe('without Redis', () => {
     expect(kit.proxy.calls.splice(0)).toEqual(['read_thread']);
     expect(await heard(one, id)).toEqual(['redis', 'a', 'b']);
     expect(kit.proxy.calls).toEqual([]);
+  });
+
+  it('does not trust what a reader brings that began before Redis went away', async () => {
+    await one.redis.client.config('SET', 'appendfsync', 'always'); // its right to bring a copy survives
+    const id = await conversationOf(one, 'a');
+    await one.redis.client.unlink(keyOf(id));
+    const fetched = door();
+    const goOn = door();
+    kit.proxy.onReply = async (name) => {
+      if (name === 'read_thread') {
+        fetched.open();
+        await goOn.opened;
+      }
+      return 'pass';
+    };
+    const reading = heard(one, id);
+    await fetched.opened;
+    await kit.redis.kill();
+    await away(one);
+    await append(one, id, 'b');
+    await kit.redis.restart();
+    await ready(one);
+    goOn.open();
+    expect(await reading).toEqual(['supabase', 'a']);
+    expect(await one.redis.client.llen(keyOf(id))).toBe(3); // there it is: control, conversation, "a"
+    expect(await heard(one, id)).toEqual(['supabase', 'a', 'b']);
+  });
+
+  it('drops what a reader brings while Redis missed that somebody writes', async () => {
+    const id = await conversationOf(one, 'a');
+    await one.redis.client.unlink(keyOf(id));
+    const committing = door();
+    const goOn = door();
+    kit.proxy.onCall = async (name) => {
+      if (name === 'append_messages') {
+        committing.open();
+        await goOn.opened;
+      }
+    };
+    await kit.redis.kill();
+    await away(one);
+    const writing = append(one, id, 'b');
+    await committing.opened;
+    await kit.redis.restart();
+    await ready(one);
+    expect(await heard(one, id)).toEqual(['supabase', 'a']);
+    expect(await heard(one, id)).toEqual(['redis', 'a']); // "b" is not written yet
+    goOn.open();
+    await writing;
+    expect((await heard(one, id)).slice(1)).toEqual(['a', 'b']);
   });
 
   it('does not wait for a Redis that hangs, and takes it back when it answers again', async () => {
