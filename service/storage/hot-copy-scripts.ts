@@ -10,8 +10,8 @@
  * - A **writer** announces itself before it writes to the record, and finishes after it. While one is announced, the
  *   copy is not served, for it may lack what was just written. A writer that is not back by its deadline never will be:
  *   what it wrote is unknown, and the copy goes.
- * - A **filler** is a reader that found no copy and fetches one from the record. Whoever announces or finishes takes its
- *   turn away: the copy that it brings may be older than what they write.
+ * - A **filler** is a reader that found no copy, or an old one, and asks the record. A writer that announces itself takes
+ *   its turn away: what it brings may be older than what is written.
  *
  * Conversations and messages pass through as texts: Lua's JSON would change them.
  */
@@ -98,7 +98,6 @@ local max_count, max_bytes, last = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumbe
 local fresh = #ARGV - 7
 local control = load()
 if not control then return 'absent' end
-control.filler = nil
 control.writers[token] = nil
 local outcome = 'absent'
 if control.last and control.last + fresh == last then
