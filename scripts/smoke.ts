@@ -5,7 +5,7 @@ import { fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
 import { Client } from './smoke/client.ts';
 import { type Containers, stackContainers } from './smoke/containers.ts';
-import { type SmokeStep, smokeSteps } from './smoke/steps.ts';
+import { type SmokeStep, smokeMark, smokeSteps } from './smoke/steps.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
 
 const usage = `npm run smoke -- [options]
@@ -87,7 +87,7 @@ async function explain(step: SmokeStep, outcomes: readonly Outcome[], containers
 /** Deletes what the smoke tests wrote, from earlier runs that were killed, too. */
 async function forgetConversations({ supabaseUrl, supabaseSecretKey }: StackOutputs): Promise<void> {
   const supabase = createClient(supabaseUrl, supabaseSecretKey, { auth: { persistSession: false } });
-  const { error } = await supabase.from('conversations').delete().like('title', 'smoke test %').is('user_id', null);
+  const { error } = await supabase.from('conversations').delete().contains('metadata', smokeMark);
   if (error) console.error(`The smoke tests' conversation could not be deleted: ${error.message}`);
 }
 

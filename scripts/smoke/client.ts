@@ -65,8 +65,8 @@ export class Client {
     return { status: reply.statusCode, tier: typeof tier === 'string' ? tier : undefined, body: parsed(text) };
   }
 
-  async create(title: string): Promise<string> {
-    const reply = expectStatus(await this.send('POST', '/v1/conversations', { title }), 201);
+  async create(metadata: object = {}): Promise<string> {
+    const reply = expectStatus(await this.send('POST', '/v1/conversations', { metadata }), 201);
     return created.parse(reply.body).id;
   }
 

@@ -10,6 +10,9 @@ export interface SmokeStep {
   run(): Promise<string | undefined>;
 }
 
+/** In the metadata of the smoke tests' conversations, and of no other: by it they are found and deleted. */
+export const smokeMark = { 'conversation-kit-smoke-test': true };
+
 /** Seconds that a restarted container has to be back. */
 const patience = 60;
 
@@ -56,7 +59,7 @@ export function smokeSteps(client: Client, containers: Containers, embedded: boo
       name: 'write a conversation',
       suspect: 'supabase',
       run: async () => {
-        id = await client.create(`smoke test ${marker}`);
+        id = await client.create(smokeMark);
         return expectStatus(await client.append(id, messages), 201).tier;
       },
     },

@@ -76,7 +76,7 @@ export function describeFaults(deployed: () => Checkout): void {
       const client = await openClient(deployed());
       try {
         await client.untilHealthy(60);
-        const id = await client.create(`kill ${role}`);
+        const id = await client.create();
         const writer = new Writer(client, id);
         await writer.untilAcknowledged(5);
         await killMainProcess(deployed(), role);
