@@ -76,7 +76,6 @@ const commander = settings.redisCommander
 export const url = edge.url;
 export const releaseId = live.id.apply(() => release.id);
 export const namespace = settings.namespace;
-export const siteAddress = settings.siteAddress;
 export const bindAddress = settings.bindAddress;
 export const certificates = settings.acmeEmail === undefined ? 'own' : 'acme';
 export const schemaHead = schema?.head;

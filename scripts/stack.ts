@@ -6,7 +6,6 @@ const outputs = z.object({
   url: z.url(),
   releaseId: z.string(),
   namespace: z.string(),
-  siteAddress: z.string(),
   bindAddress: z.string(),
   certificates: z.enum(['own', 'acme']),
   schemaHead: z.string(),

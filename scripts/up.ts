@@ -22,7 +22,6 @@ async function up(): Promise<void> {
   const options = commandArguments(usage, {
     stack: { type: 'string', default: 'local' },
     config: { type: 'string', multiple: true, default: [] },
-    smoke: { type: 'boolean', default: true },
     'no-smoke': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   });
