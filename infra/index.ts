@@ -2,6 +2,7 @@ import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { loadConfig } from './config.ts';
 import { Edge } from './docker/edge.ts';
+import { outboxVolume } from './docker/outbox.ts';
 import { Redis } from './docker/redis.ts';
 import { RedisCommander } from './docker/redis-commander.ts';
 import { ServiceRelease } from './docker/service-release.ts';
@@ -53,6 +54,7 @@ const release = new ServiceRelease(
     image: images.service(),
     supabase: project.connection,
     redis: { url: redis.url, password: redisPassword },
+    outbox: outboxVolume(stack, onBox),
     timeoutHours: settings.conversationTimeoutHours,
     logLevel: settings.logLevel,
     secretsGeneration: settings.secretsGeneration,

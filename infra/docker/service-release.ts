@@ -11,6 +11,8 @@ export interface ServiceReleaseArgs {
   readonly image: KitImage;
   readonly supabase: ProjectConnection;
   readonly redis: { readonly url: string; readonly password: pulumi.Input<string> };
+  /** Outlives releases, and is shared by two of them as long as they run side by side. */
+  readonly outbox: docker.Volume;
   readonly timeoutHours: number;
   readonly logLevel: string;
   /** Part of the release: new secrets make a new release. */
@@ -18,6 +20,7 @@ export interface ServiceReleaseArgs {
 }
 
 const port = 8079;
+const outboxDirectory = '/var/lib/outbox';
 
 /**
  * One release of the conversation service. Its id is in its name, so a new release starts beside the old one, and the
@@ -50,6 +53,7 @@ export class ServiceRelease extends pulumi.ComponentResource {
           'supabase-jwt-secret': args.supabase.jwtSecret,
           'redis-password': args.redis.password,
         },
+        volumes: [{ volume: args.outbox, path: outboxDirectory }],
         healthyWithin: 90,
         stopWithin: 30,
       },
@@ -78,6 +82,7 @@ export function serviceEnvironment(
     SUPABASE_JWT_SECRET_FILE: '/run/secrets/supabase-jwt-secret',
     REDIS_URL: args.redis.url,
     REDIS_PASSWORD_FILE: '/run/secrets/redis-password',
+    OUTBOX_DIRECTORY: outboxDirectory,
   };
 }
 
