@@ -4,6 +4,7 @@ import type {
   Message,
   NamedMessage,
   NewConversation,
+  PendingMessage,
   Receipt,
   Thread,
   Tier,
@@ -25,11 +26,18 @@ export interface Stored {
 }
 
 export interface Appended extends Stored {
+  /** `queued`: the record is away, and the messages wait in the outbox for it. */
+  readonly durability: 'record' | 'queued';
   /** One for each message, in the order in which they were given. */
   readonly receipts: readonly Receipt[];
 }
 
-export interface ThreadRead extends Stored, Thread {}
+export interface ThreadRead extends Stored, Thread {
+  /** Messages that wait in the outbox, in their order; with the newest page only. */
+  readonly pending: readonly PendingMessage[];
+  /** False when the record could not be asked, and this is what is known of the thread. */
+  readonly confirmed: boolean;
+}
 
 /** Answers when what it is about is there, within a few seconds; throws with the reason when it is not. */
 export interface Probe {
@@ -90,6 +98,6 @@ export function storedMessages(messages: readonly NamedMessage[], receipts: read
   const byName = new Map(messages.map((message) => [message.client_message_id, message]));
   return receipts.flatMap(({ client_message_id, seq, created_at, duplicate }) => {
     const message = byName.get(client_message_id);
-    return message === undefined || duplicate ? [] : [{ seq, ...message, created_at }];
+    return message === undefined || duplicate || seq === null ? [] : [{ seq, ...message, created_at }];
   });
 }

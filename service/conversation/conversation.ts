@@ -14,9 +14,9 @@ import { limits } from './limits.ts';
  *   behind Supabase.
  * - **Hot copy**: the newest part of a thread in Redis. It may be missing; it is never wrong: whoever can't prove that it
  *   fits the record throws it away.
- * - **Tier**: what answered: `redis` (the hot copy, or Redis as the record), `supabase`, `memory`.
- * - **Outbox**: where acknowledged messages wait while the record is away. Not built yet; without it, nothing is
- *   acknowledged while the record is away.
+ * - **Outbox**: a file on this box where acknowledged messages wait while the record is away. They are **queued**: they
+ *   have no seq yet, and get one when they are replayed into the record, in their order and exactly once.
+ * - **Tier**: what answered: `redis` (the hot copy, or Redis as the record), `supabase`, `memory`, `outbox`.
  */
 
 /** Who said it. */
@@ -62,6 +62,10 @@ export const message = z.object({
   created_at: timestamp,
 });
 export type Message = z.output<typeof message>;
+
+/** A message that was acknowledged and is not in the record yet, so that it has no seq. */
+export const pendingMessage = message.omit({ seq: true });
+export type PendingMessage = z.output<typeof pendingMessage>;
 
 /** A conversation with a run of its messages, oldest first, and whether it has more on either side of them. */
 export interface Thread {
@@ -112,16 +116,19 @@ export interface NamedMessage {
   readonly metadata: Metadata;
 }
 
-/** Where an appended message came to stand. `duplicate`: it was there already, and stayed as it was. */
+/**
+ * Where an appended message came to stand; `seq` is null while it waits in the outbox. `duplicate`: it was there
+ * already, and stayed as it was.
+ */
 export const receipt = z.object({
   client_message_id: z.string(),
-  seq: z.int().min(1),
+  seq: z.int().min(1).nullable(),
   created_at: timestamp,
   duplicate: z.boolean(),
 });
 export type Receipt = z.output<typeof receipt>;
 
-export const tiers = ['redis', 'supabase', 'memory'] as const;
+export const tiers = ['redis', 'supabase', 'memory', 'outbox'] as const;
 export type Tier = (typeof tiers)[number];
 
 /** Who asks. A user's token goes with it: the record decides by that token what the user may see. */

@@ -1,11 +1,18 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { conversation, message, newConversation, newMessages, receipt } from '../conversation/conversation.ts';
+import {
+  conversation,
+  message,
+  newConversation,
+  newMessages,
+  pendingMessage,
+  receipt,
+} from '../conversation/conversation.ts';
 import type { ConversationService } from '../conversation/conversation-service.ts';
 import { ConversationNotFound } from '../conversation/errors.ts';
 import { limits } from '../conversation/limits.ts';
 import { type App, answeredBy, type RequestContext } from './environment.ts';
-import { conversationReply, problems } from './replies.ts';
+import { conversationReply, problems, threadReply } from './replies.ts';
 import { expectedSeq, jsonBody, query } from './request-input.ts';
 
 const conversationBody = conversation.meta({ id: 'Conversation' });
@@ -15,6 +22,9 @@ const threadBody = conversation
     messages: z.array(message.meta({ id: 'Message' })).meta({ description: 'Oldest first.' }),
     has_earlier: z.boolean().meta({ description: 'There are messages before these: ask with `before`.' }),
     has_later: z.boolean().meta({ description: 'There are messages after these: ask with `after`.' }),
+    pending: z.array(pendingMessage.meta({ id: 'PendingMessage' })).meta({
+      description: 'Acknowledged while the database was away, and not stored there yet: behind the newest message.',
+    }),
   })
   .meta({ id: 'Thread' });
 
@@ -24,7 +34,10 @@ const appendedBody = z
   .object({
     conversation_id: z.uuid(),
     last_seq: z.int(),
-    durability: z.enum(['record']).meta({ description: '`record`: the messages are where they are kept.' }),
+    durability: z.enum(['record', 'queued']).meta({
+      description:
+        '`record`: the messages are where they are kept. `queued`: they wait safely on this box until the database is back.',
+    }),
     messages: z.array(receipt.meta({ id: 'Receipt' })).meta({ description: 'In the order in which they were sent.' }),
   })
   .meta({ id: 'Appended' });
@@ -63,6 +76,10 @@ const create = createRoute({
   },
   responses: {
     201: conversationReply(conversationBody, 'The conversation, without messages.'),
+    202: conversationReply(
+      conversationBody,
+      'Queued: the database is away. It can be used at once, and is stored there later.',
+    ),
     ...problems(400, 401, 413, 415, 422, 503),
   },
 });
@@ -74,7 +91,7 @@ const read = createRoute({
   summary: 'Read a thread',
   description: 'The conversation and a page of its messages: the newest, if nothing else is asked for.',
   request: { params: idParameter, query: pageQuery },
-  responses: { 200: conversationReply(threadBody, 'The thread.'), ...problems(400, 401, 404, 503) },
+  responses: { 200: threadReply(threadBody, 'The thread.'), ...problems(400, 401, 404, 503) },
 });
 
 const append = createRoute({
@@ -98,6 +115,10 @@ const append = createRoute({
   responses: {
     201: conversationReply(appendedBody, 'Appended.'),
     200: conversationReply(appendedBody, 'Every one of the messages was there already.'),
+    202: conversationReply(
+      appendedBody,
+      'Queued: the database is away. Acknowledged all the same; they get their seq later.',
+    ),
     ...problems(400, 401, 404, 409, 413, 415, 422, 503),
   },
 });
@@ -110,7 +131,7 @@ export function addConversationRoutes(app: App, conversations: ConversationServi
     answeredBy(c, stored.tier);
     c.header('location', `/v1/conversations/${stored.conversation.id}`);
     c.header('etag', etag(stored.conversation.last_seq));
-    return c.json(stored.conversation, 201);
+    return c.json(stored.conversation, stored.tier === 'outbox' ? 202 : 201);
   });
 
   app.openAPIRegistry.registerPath(read);
@@ -118,10 +139,11 @@ export function addConversationRoutes(app: App, conversations: ConversationServi
     const { limit, before, after } = query(c, pageQuery);
     const page = { limit, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
     const thread = await conversations.read(c.get('caller'), idOf(c), page, c.req.raw.signal);
-    const { messages, has_earlier, has_later } = thread;
+    const { messages, has_earlier, has_later, pending } = thread;
     answeredBy(c, thread.tier);
+    c.header('x-storage-confirmed', thread.confirmed ? 'yes' : 'no');
     c.header('etag', etag(thread.conversation.last_seq));
-    return c.json({ ...thread.conversation, messages, has_earlier, has_later }, 200);
+    return c.json({ ...thread.conversation, messages, has_earlier, has_later, pending }, 200);
   });
 
   app.openAPIRegistry.registerPath(append);
@@ -129,17 +151,18 @@ export function addConversationRoutes(app: App, conversations: ConversationServi
     const id = idOf(c);
     const expected = expectedSeq(c);
     const { messages } = await jsonBody(c, appendBody);
-    const { tier, conversation: head, receipts } = await conversations.append(c.get('caller'), id, messages, expected);
-    answeredBy(c, tier);
+    const appended = await conversations.append(c.get('caller'), id, messages, expected);
+    const { conversation: head, receipts, durability } = appended;
+    answeredBy(c, appended.tier);
     c.header('etag', etag(head.last_seq));
     const isNew = receipts.some(({ duplicate }) => !duplicate);
     const body = {
       conversation_id: head.id,
       last_seq: head.last_seq,
-      durability: 'record' as const,
+      durability,
       messages: receipts,
     };
-    return c.json(body, isNew ? 201 : 200);
+    return c.json(body, durability === 'queued' ? 202 : isNew ? 201 : 200);
   });
 }
 

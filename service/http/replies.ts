@@ -9,13 +9,23 @@ const always = {
   'x-release-id': z.string().meta({ description: 'Which release answered.' }),
 };
 
+const stored = {
+  ...always,
+  'x-storage-tier': z.enum(tiers).meta({ description: 'Where the answer is from.' }),
+  etag: z.string().meta({ description: 'The last seq of the conversation, quoted, for If-Match.' }),
+};
+
 /** A reply from where conversations are kept. */
 export function conversationReply(schema: z.ZodType, description: string) {
-  const headers = z.object({
-    ...always,
-    'x-storage-tier': z.enum(tiers).meta({ description: 'Where the answer is from.' }),
-    etag: z.string().meta({ description: 'The last seq of the conversation, quoted, for If-Match.' }),
-  });
+  return { description, headers: z.object(stored), content: { 'application/json': { schema } } };
+}
+
+/** The same for what was read, perhaps while the record was away. */
+export function threadReply(schema: z.ZodType, description: string) {
+  const confirmed = z
+    .enum(['yes', 'no'])
+    .meta({ description: '`no`: the database is away, and this is what is known.' });
+  const headers = z.object({ ...stored, 'x-storage-confirmed': confirmed });
   return { description, headers, content: { 'application/json': { schema } } };
 }
 

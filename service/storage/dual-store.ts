@@ -56,8 +56,9 @@ export class DualStore implements ConversationStore {
       appended = await this.#record.append(caller, id, messages, expectedSeq);
     } catch (error) {
       const token = await announced;
-      if (!isRefusal(error)) await this.#hot.doubt(id);
-      else if (token !== undefined) await this.#hot.withdraw(id, token);
+      // What was announced and nobody knows the end of stays announced: the copy is served as unconfirmed at most, and goes.
+      if (isRefusal(error)) await (token === undefined ? undefined : this.#hot.withdraw(id, token));
+      else if (token === undefined) await this.#hot.doubt(id);
       throw error;
     }
     const token = await announced;
@@ -105,7 +106,7 @@ export class DualStore implements ConversationStore {
     }
     if (typeof found !== 'object') throw new Error('the record left out messages that nobody knew');
     if (token !== undefined) await this.#hot.confirm(id, token, answer, since);
-    return { ...answer, tier: 'redis', ...found.held };
+    return { ...answer, tier: 'redis', ...found.held, pending: [], confirmed: true };
   }
 }
 
@@ -122,7 +123,7 @@ type Found = { readonly copy: HotCopy; readonly held: ThreadPage } | Exclude<Loo
 function fromCopy(caller: Caller, { conversation }: HotCopy, page: ThreadPage): ThreadRead {
   if (!mayReach(caller, conversation)) throw new ConversationNotFound();
   const expiresInMs = conversation.expires_at === null ? null : Date.parse(conversation.expires_at) - Date.now();
-  return { tier: 'redis', conversation, expires_in_ms: expiresInMs, ...page };
+  return { tier: 'redis', conversation, expires_in_ms: expiresInMs, ...page, pending: [], confirmed: true };
 }
 
 function cut(thread: ThreadRead, page: PageRequest): ThreadRead {

@@ -80,14 +80,14 @@ export class MemoryStore implements ConversationStore {
     }
     const receipts = messages.map((message) => this.#put(entry, message));
     if (fresh.length > 0) entry.conversation = { ...entry.conversation, updated_at: this.#time() };
-    return { ...this.#touched(entry), receipts };
+    return { ...this.#touched(entry), durability: 'record', receipts };
   }
 
   async read(caller: Caller, id: string, page: PageRequest): Promise<ThreadRead> {
     const entry = this.#reach(caller, id);
     const found = pageOf({ messages: entry.messages, hasEarlier: false }, page);
     if (found === undefined) throw new Error('a window without earlier messages holds every page');
-    return { ...this.#touched(entry), ...structuredClone(found) };
+    return { ...this.#touched(entry), ...structuredClone(found), pending: [], confirmed: true };
   }
 
   async close(): Promise<void> {

@@ -98,7 +98,7 @@ export class RedisStore implements ConversationStore {
       created_at: iso(placed[index * 3 + 1]),
       duplicate: placed[index * 3 + 2] === 'duplicate',
     }));
-    return { ...storedOf(answer), receipts };
+    return { ...storedOf(answer), durability: 'record', receipts };
   }
 
   async read(caller: Caller, id: string, page: PageRequest): Promise<ThreadRead> {
@@ -113,6 +113,8 @@ export class RedisStore implements ConversationStore {
       messages: messagesOf(from, elements),
       has_earlier: from > 1 && lastSeq > 0,
       has_later: from + elements.length <= lastSeq,
+      pending: [],
+      confirmed: true,
     };
   }
 

@@ -191,7 +191,7 @@ describe.each(Object.entries(backends))('conversations in %s', (name, start) => 
         const seqs: number[] = [];
         for (let turn = 0; turn < 5; turn += 1) {
           const { receipts } = await through.append(server, id, [say(`${writer}/${turn}`)], undefined);
-          seqs.push(...receipts.map(({ seq }) => seq));
+          seqs.push(...receipts.map(({ seq }) => Number(seq)));
           const thread = await through.read(server, id, { limit: 100 }, running);
           // Whoever has the word that it is appended finds it.
           expect(texts(thread.messages)).toContain(`${writer}/${turn}`);

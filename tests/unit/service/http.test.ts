@@ -210,6 +210,7 @@ describe('/openapi.json', () => {
     expect(Object.keys(append.responses)).toEqual([
       '200',
       '201',
+      '202',
       '400',
       '401',
       '404',
