@@ -5,7 +5,8 @@ import { HotCopies } from './hot-copies.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RedisConnection, RedisRefused, type RedisSettings } from './redis-connection.ts';
 import { RedisStore } from './redis-store.ts';
-import { SupabaseRefused, type SupabaseSettings, SupabaseStore } from './supabase-store.ts';
+import type { SupabaseSettings } from './supabase-calls.ts';
+import { SupabaseRefused, SupabaseStore } from './supabase-store.ts';
 
 export const backends = ['dual', 'redis', 'supabase', 'memory'] as const;
 

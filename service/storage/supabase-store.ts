@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { z } from 'zod';
 import {
   type Caller,
@@ -18,23 +17,10 @@ import type {
   Stored,
   ThreadRead,
 } from '../conversation/conversation-store.ts';
-import {
-  CallerGone,
-  ClientMessageIdReused,
-  ConversationNotFound,
-  RecordUnavailable,
-  SeqConflict,
-} from '../conversation/errors.ts';
-import { type SupabaseAnswer, SupabaseFailure, supabaseError } from './supabase-error.ts';
-import { poolLimits, SupabasePool } from './supabase-pool.ts';
-
-export interface SupabaseSettings {
-  readonly url: string;
-  /** Users' requests carry it as their API key, beside the user's own token. */
-  readonly publishableKey: string;
-  /** The server's own requests are made under it. */
-  readonly secretKey: string;
-}
+import { ClientMessageIdReused, ConversationNotFound, RecordUnavailable, SeqConflict } from '../conversation/errors.ts';
+import { SupabaseCalls, type SupabaseSettings } from './supabase-calls.ts';
+import { SupabaseFailure, supabaseError } from './supabase-error.ts';
+import { poolLimits } from './supabase-pool.ts';
 
 // What the functions of the migrations return.
 const head = z.object({ conversation, expires_in_ms: z.number().nullable() });
@@ -69,21 +55,12 @@ const nobodysConversation = '00000000-0000-0000-0000-000000000000';
  */
 export class SupabaseStore implements ConversationRecord {
   readonly probes: readonly Probe[];
-  readonly #pool: SupabasePool;
-  readonly #forUsers: SupabaseClient;
-  readonly #forServer: SupabaseClient;
+  /** For whatever else is kept there. They end with this store. */
+  readonly calls: SupabaseCalls;
 
-  constructor({ url, publishableKey, secretKey }: SupabaseSettings) {
-    const pool = new SupabasePool(url);
-    const client = (key: string) =>
-      createClient(url, key, {
-        accessToken: async () => null, // no session: whose token it is goes with each call
-        global: { fetch: pool.fetch },
-        db: { retry: false },
-      });
-    this.#pool = pool;
-    this.#forUsers = client(publishableKey);
-    this.#forServer = client(secretKey);
+  constructor(settings: SupabaseSettings) {
+    const { url, publishableKey } = settings;
+    this.calls = new SupabaseCalls(settings);
     this.probes = [
       { name: 'supabase', required: true, answer: (signal) => this.#askGateway(url, publishableKey, signal) },
       { name: 'database', required: true, answer: (signal) => this.#askDatabase(signal) },
@@ -95,7 +72,12 @@ export class SupabaseStore implements ConversationRecord {
   }
 
   async create(caller: Caller, { title, metadata }: NewConversation, ttlSeconds: number): Promise<Stored> {
-    const stored = await this.#call(caller, 'create_conversation', { title, metadata, ttl_seconds: ttlSeconds }, head);
+    const stored = await this.calls.call(
+      caller,
+      'create_conversation',
+      { title, metadata, ttl_seconds: ttlSeconds },
+      head,
+    );
     return { tier: 'supabase', ...stored };
   }
 
@@ -106,7 +88,7 @@ export class SupabaseStore implements ConversationRecord {
     expectedSeq: number | undefined,
   ): Promise<Appended> {
     const input = { conversation_id: id, messages, expected_seq: expectedSeq ?? null };
-    const result = await this.#call(caller, 'append_messages', input, appended);
+    const result = await this.calls.call(caller, 'append_messages', input, appended);
     switch (result.status) {
       case 'not_found':
         throw new ConversationNotFound();
@@ -116,7 +98,7 @@ export class SupabaseStore implements ConversationRecord {
         throw new SeqConflict(result.last_seq, result.missed);
       case 'appended': {
         const { status: _, messages: receipts, ...stored } = result;
-        return { tier: 'supabase', ...stored, receipts };
+        return { tier: 'supabase', ...stored, durability: 'record', receipts };
       }
     }
   }
@@ -151,7 +133,7 @@ export class SupabaseStore implements ConversationRecord {
 
   /** Lets calls that are under way finish. */
   close(): Promise<void> {
-    return this.#pool.close();
+    return this.calls.close();
   }
 
   async #read(caller: Caller, id: string, page: PageRequest, knownSeq: number | undefined, signal: AbortSignal) {
@@ -162,27 +144,16 @@ export class SupabaseStore implements ConversationRecord {
       after_seq: page.after ?? null,
       known_seq: knownSeq ?? null,
     };
-    const result = await this.#call(caller, 'read_thread', input, read, signal);
+    const result = await this.calls.call(caller, 'read_thread', input, read, signal);
     if (result.status === 'not_found') throw new ConversationNotFound();
     const { status, ...thread } = result;
     return 'messages' in thread
-      ? { tier: 'supabase' as const, ...thread }
+      ? { tier: 'supabase' as const, ...thread, pending: [], confirmed: true }
       : { tier: 'supabase' as const, ...thread, messages: undefined };
   }
 
-  /** Without `signal` a call runs to its end even when nobody waits for it any more: what it writes is not left open. */
-  async #call<T>(caller: Caller, name: string, input: object, output: z.ZodType<T>, signal?: AbortSignal): Promise<T> {
-    const call = caller.kind === 'user' ? this.#forUsers.rpc(name, input) : this.#forServer.rpc(name, input);
-    if (caller.kind === 'user') call.setHeader('authorization', `Bearer ${caller.token}`);
-    const deadline = AbortSignal.timeout(poolLimits.total);
-    const answer: SupabaseAnswer = await call.abortSignal(signal ? AbortSignal.any([signal, deadline]) : deadline);
-    if (answer.error === null) return output.parse(answer.data);
-    if (signal?.aborted) throw new CallerGone({ cause: signal.reason });
-    throw supabaseError(answer, caller);
-  }
-
   async #askGateway(url: string, key: string, signal: AbortSignal): Promise<void> {
-    const { status } = await this.#pool.fetch(new URL('/auth/v1/health', url), { headers: { apikey: key }, signal });
+    const { status } = await this.calls.fetch(new URL('/auth/v1/health', url), { headers: { apikey: key }, signal });
     if (status !== 200)
       throw new SupabaseFailure({ status, data: null, error: { code: '', message: 'GET /auth/v1/health' } });
   }
@@ -190,8 +161,9 @@ export class SupabaseStore implements ConversationRecord {
   /** Goes through the API to a function of ours and to its tables, and finds nothing. */
   async #askDatabase(signal: AbortSignal): Promise<void> {
     const input = { conversation_id: nobodysConversation, max_messages: 1 };
-    const answer: SupabaseAnswer = await this.#forServer.rpc('read_thread', input).abortSignal(signal);
-    if (answer.error !== null) throw supabaseError(answer, { kind: 'server' });
+    const server = { kind: 'server' as const };
+    const answer = await this.calls.answer(server, 'read_thread', input, signal);
+    if (answer.error !== null) throw supabaseError(answer, server);
     notFound.parse(answer.data);
   }
 }

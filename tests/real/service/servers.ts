@@ -8,7 +8,8 @@ import postgres from 'postgres';
 import { type EmbeddedSupabase, startEmbeddedSupabase } from '../../../embedded-supabase/start.ts';
 import type { Caller } from '../../../service/conversation/conversation.ts';
 import { RedisConnection } from '../../../service/storage/redis-connection.ts';
-import { type SupabaseSettings, SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import type { SupabaseSettings } from '../../../service/storage/supabase-calls.ts';
+import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
 import { freePort, startPostgres, startRedis, type TestPostgres, type TestServer } from '../../support/containers.ts';
 
 /** A Supabase with the kit's migrations, and PostgreSQL behind it. */
