@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { baseImage } from '../../support/containers.ts';
+import { PulumiProject } from '../../support/pulumi-project.ts';
 import { engine, Share } from './docker-provider.ts';
-import { PulumiProject } from './pulumi-project.ts';
 
 /** The stand-in as Pulumi uses it: the real CLI, a program of the official SDK. */
 const share = new Share();
-const project = new PulumiProject();
+const project = new PulumiProject('docker');
 beforeAll(() => project.start());
 afterAll(async () => {
   project.end();
@@ -30,28 +30,28 @@ const container = (more: string): string => `
   export const id = container.id;`;
 
 const expectNoChange = async () => {
-  const preview = await project.pulumi(['preview', '--expect-no-changes', '--diff']);
+  const preview = await project.pulumi('preview', '--expect-no-changes', '--diff');
   expect(preview.text).toContain('unchanged');
   expect(preview.exitCode).toBe(0);
 };
-const up = (...more: string[]) => project.pulumi(['up', '--yes', '--skip-preview', ...more]);
+const up = (...more: string[]) => project.pulumi('up', '--yes', '--skip-preview', ...more);
 const box = () => engine.getContainer(share.name('box'));
 
 describe('a stack of a network, a volume, an image and a container', () => {
   it('comes up, and a second preview is empty', async () => {
     project.program(container(''));
-    const preview = await project.pulumi(['preview']);
+    const preview = await project.pulumi('preview');
     expect(preview).toMatchObject({ exitCode: 0, text: expect.stringContaining('+ 5 to create') });
     expect(await up()).toMatchObject({ exitCode: 0, text: expect.stringContaining('+ 5 created') });
     await expectNoChange();
   });
 
   it('keeps secret inputs secret in its state, and does not lose their resource on refresh', async () => {
-    const { text } = await project.pulumi(['stack', 'export']);
+    const { text } = await project.pulumi('stack', 'export');
     expect(text).not.toContain('hunter2');
-    const refreshed = await project.pulumi(['refresh', '--yes', '--skip-preview']);
+    const refreshed = await project.pulumi('refresh', '--yes', '--skip-preview');
     expect(refreshed).toMatchObject({ exitCode: 0, text: expect.stringContaining('5 unchanged') });
-    expect((await project.pulumi(['stack', 'export'])).text).not.toContain('hunter2');
+    expect((await project.pulumi('stack', 'export')).text).not.toContain('hunter2');
     await expectNoChange();
   });
 
@@ -84,16 +84,16 @@ describe('a stack of a network, a volume, an image and a container', () => {
   });
 
   it('stays in its state, untouched, while the engine is away', async () => {
-    const before = await project.resources();
+    const before = project.resources();
     const away = { DOCKER_HOST: 'unix:///no/such/docker.sock' };
-    const refresh = await project.pulumi(['refresh', '--yes', '--skip-preview'], away);
+    const refresh = await project.pulumiWith(away, 'refresh', '--yes', '--skip-preview');
     expect(refresh.exitCode).not.toBe(0);
     expect(refresh.text).toMatch(
       /the Docker engine at unix:\/\/\/no\/such\/docker.sock is not running.*systemctl start docker/,
     );
-    const destroy = await project.pulumi(['destroy', '--yes', '--skip-preview'], away);
+    const destroy = await project.pulumiWith(away, 'destroy', '--yes', '--skip-preview');
     expect(destroy.exitCode).not.toBe(0);
-    expect(await project.resources()).toEqual(before);
+    expect(project.resources()).toEqual(before);
   });
 
   it('survives a release that does not become healthy: the next good one takes its place', async () => {
@@ -116,9 +116,9 @@ describe('a stack of a network, a volume, an image and a container', () => {
   it('comes up after an update that was killed while it waited for the container', async () => {
     const slow = "envs: ['A=3'],".concat(" healthcheck: { tests: ['CMD', 'test', '-e', '/never'], interval: '1s' }");
     project.program(container(slow));
-    await project.killedAt('waiting until', 'up', '--yes', '--skip-preview');
+    await project.killedWhen((said) => said.includes('waiting until'), 'up', '--yes', '--skip-preview');
     expect((await box().inspect()).State.Running).toBe(true);
-    await project.pulumi(['cancel', '--yes', 'test']);
+    await project.pulumi('cancel', '--yes', 'test');
     project.program(container("envs: ['A=4']"));
     const next = await up();
     expect(next).toMatchObject({ exitCode: 0, text: expect.stringContaining('left behind') });
@@ -127,8 +127,8 @@ describe('a stack of a network, a volume, an image and a container', () => {
   });
 
   it('goes, and leaves nothing behind', async () => {
-    expect(await project.pulumi(['destroy', '--yes', '--skip-preview'])).toMatchObject({ exitCode: 0 });
-    expect(await project.resources()).toEqual([]);
+    expect(await project.pulumi('destroy', '--yes', '--skip-preview')).toMatchObject({ exitCode: 0 });
+    expect(project.resources()).toEqual([]);
     const filters = { label: [`conversation-kit.test=${share.id}`] };
     expect(await engine.listContainers({ all: true, filters })).toEqual([]);
     expect(await engine.listNetworks({ filters })).toEqual([]);

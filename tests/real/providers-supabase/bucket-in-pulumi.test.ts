@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { PulumiProject } from '../../support/pulumi-project.ts';
 import { dataOf, type Fixture, startFixture } from '../embedded-supabase/support.ts';
-import { PulumiProject } from './pulumi-project.ts';
 
 /** The resource as a person meets it: a program, the real engine, the embedded Supabase. */
 let supabase: Fixture;
@@ -13,7 +13,10 @@ beforeAll(async () => {
 afterAll(() => supabase.close());
 beforeEach(async () => {
   name = `bucket-${crypto.randomUUID()}`;
-  project = await new PulumiProject({ TEST_URL: supabase.url, TEST_SECRET_KEY: supabase.settings.secretKey }).start();
+  project = await new PulumiProject('supabase', {
+    TEST_URL: supabase.url,
+    TEST_SECRET_KEY: supabase.settings.secretKey,
+  }).start();
   declare(`{ name: '${name}', fileSizeLimit: '50MB', allowedMimeTypes: ['text/*', 'image/*'] }`);
 });
 afterEach(() => project.end());

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startPostgres, type TestPostgres } from '../../support/containers.ts';
+import { PulumiProject } from '../../support/pulumi-project.ts';
 import { ask, freshDatabase, ledgerVersions, tables } from './migration-fixtures.ts';
-import { PulumiProject } from './pulumi-project.ts';
 
 /** The resource as a person meets it: a program, the real engine, a real PostgreSQL. */
 let server: TestPostgres;
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   url = await freshDatabase(server);
-  project = await new PulumiProject({ TEST_DATABASE_URL: url })
+  project = await new PulumiProject('supabase', { TEST_DATABASE_URL: url })
     .program(
       `const schema = new supabase.Migrations('schema', {
          directory: 'migrations',
