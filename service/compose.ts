@@ -39,7 +39,9 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const app = createApp({
     conversations,
     health,
-    authentication: new Authentication(settings.authentication),
+    authentication: new Authentication(settings.authentication, (error) =>
+      log.warn({ err: error }, 'the public keys of the project can not be had: going on with those that are known'),
+    ),
     log,
     releaseId: settings.releaseId,
     isStopping: options.isStopping,

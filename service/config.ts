@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { type ReadFile, variables } from './environment-variables.ts';
+import type { AuthenticationSettings } from './http/authentication.ts';
 import type { logLevels } from './logger.ts';
 import type { StorageSettings } from './storage/open-storage.ts';
 
@@ -9,7 +10,7 @@ export interface Settings {
   readonly port: number;
   readonly releaseId: string;
   readonly logLevel: (typeof logLevels)[number];
-  readonly authentication: { readonly secretKey: string; readonly jwtSecret: string };
+  readonly authentication: AuthenticationSettings;
   readonly storage: StorageSettings;
   /** How long a conversation lives after it was last read or written. */
   readonly lifetimeSeconds: number;
@@ -44,13 +45,14 @@ export function readSettings(
     throw new ConfigurationError([always, supabase, redis].flatMap(mistakesOf));
   }
   const { data } = always;
+  const authentication = authenticationSettings(data, supabase?.data.SUPABASE_URL);
   const secretKey = data.SUPABASE_SECRET_KEY_FILE;
   return {
     host: data.HOST,
     port: data.PORT,
     releaseId: data.RELEASE_ID,
     logLevel: data.LOG_LEVEL,
-    authentication: { secretKey, jwtSecret: data.SUPABASE_JWT_SECRET_FILE },
+    authentication,
     storage: {
       backend: data.CONVERSATION_STORAGE_BACKEND,
       fallback: data.CONVERSATION_STORAGE_FALLBACK,
@@ -62,6 +64,28 @@ export function readSettings(
       redis: redis && { url: redis.data.REDIS_URL, password: redis.data.REDIS_PASSWORD_FILE },
     },
     lifetimeSeconds: Math.max(1, Math.round(data.CONVERSATION_TIMEOUT_HOURS * 3600)),
+  };
+}
+
+function authenticationSettings(
+  data: z.output<ReturnType<typeof variables>['always']>,
+  supabaseUrl: string | undefined,
+): AuthenticationSettings {
+  const { SUPABASE_JWKS: keys, SUPABASE_JWT_SECRET_FILE: jwtSecret } = data;
+  if (keys === undefined && jwtSecret === undefined) {
+    throw new ConfigurationError([
+      'SUPABASE_JWT_SECRET_FILE is missing: it, or SUPABASE_JWKS, tells how users sign in',
+    ]);
+  }
+  if (keys === 'project' && supabaseUrl === undefined) {
+    throw new ConfigurationError(['SUPABASE_JWKS is project, but this backend has none: name a file with its keys']);
+  }
+  const issuer = keys === 'project' && supabaseUrl !== undefined ? new URL('/auth/v1', supabaseUrl) : undefined;
+  return {
+    secretKey: data.SUPABASE_SECRET_KEY_FILE,
+    jwtSecret,
+    publicKeys: issuer ? new URL(`${issuer.href}/.well-known/jwks.json`) : keys === 'project' ? undefined : keys,
+    issuer: data.SUPABASE_JWT_ISSUER ?? issuer?.href,
   };
 }
 

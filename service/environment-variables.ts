@@ -5,6 +5,14 @@ import { backends } from './storage/open-storage.ts';
 /** Returns the content of a file, or throws what the system says. */
 export type ReadFile = (path: string) => string;
 
+/** Public keys of the kinds that Supabase signs with; whoever puts a private one here is told. */
+const publicKeySet = z.object({
+  keys: z
+    .array(z.looseObject({ kty: z.enum(['EC', 'RSA', 'OKP']) }))
+    .min(1)
+    .refine((keys) => !keys.some((key) => 'd' in key)),
+});
+
 /** The variables of the environment in groups by what needs them. They validate, and `.env.example` is made of them. */
 export function variables(readFile: ReadFile) {
   const secret = (pattern: RegExp, content: string) =>
@@ -59,10 +67,27 @@ alone, everything else in the memory of the process, which loses what it holds w
       description: 'File with the secret key: whoever has it is the server itself.',
       example: '/run/secrets/supabase-secret-key',
     }),
-    SUPABASE_JWT_SECRET_FILE: secret(/^\S{32,}$/, 'a word of 32 characters or more').meta({
-      description: "File with the secret that signs users' tokens (HS256).",
-      example: '/run/secrets/supabase-jwt-secret',
-    }),
+    SUPABASE_JWT_SECRET_FILE: secret(/^\S{32,}$/, 'a word of 32 characters or more')
+      .optional()
+      .meta({
+        description: `File with the secret that signs users' tokens (HS256). Left out when SUPABASE_JWKS is set and the project signs
+with nothing else any more.`,
+        example: '/run/secrets/supabase-jwt-secret',
+      }),
+    SUPABASE_JWKS: z
+      .string()
+      .transform((value, context) => (value === 'project' ? value : readKeySet(value, readFile, context)))
+      .optional()
+      .meta({
+        description: `Public keys that users' tokens are signed with (ES256, RS256, EdDSA). project: those that the project at SUPABASE_URL
+shows; else a file with a JWKS document.`,
+      }),
+    SUPABASE_JWT_ISSUER: address(/^https?:\/\//, 'https://<project>.supabase.co/auth/v1')
+      .optional()
+      .meta({
+        description: `Who has to have issued users' tokens. Left out: with SUPABASE_JWKS=project <SUPABASE_URL>/auth/v1, else anybody
+who has the key.`,
+      }),
   });
 
   const supabase = z.object({
@@ -110,6 +135,22 @@ function readSecret(path: string, readFile: ReadFile, context: z.RefinementCtx):
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     context.addIssue({ code: 'custom', message: `names a file that can't be read (${code}): ${path}` });
     return z.NEVER;
+  }
+}
+
+function readKeySet(path: string, readFile: ReadFile, context: z.RefinementCtx): z.output<typeof publicKeySet> {
+  const text = readSecret(path, readFile, context);
+  const keys = publicKeySet.safeParse(jsonOrUndefined(text));
+  if (keys.success) return keys.data;
+  context.addIssue({ code: 'custom', message: 'is neither "project" nor a file with the public keys of a JWKS' });
+  return z.NEVER;
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the message of the error would quote the file
   }
 }
 

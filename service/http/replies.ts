@@ -46,7 +46,7 @@ const meanings: Readonly<Record<ProblemStatus, string>> = {
   431: 'Headers too large: `headers_too_large`.',
   499: 'The client went away: `caller_gone`.',
   500: 'A defect: `internal_error`.',
-  503: 'The record is away, and nothing was acknowledged: `record_unavailable`. Send it again.',
+  503: 'The record is away, and nothing was acknowledged: `record_unavailable`; or it can not be asked for the key of the token: `keys_unavailable`. Send it again.',
 };
 
 /** These problems, and that there may be others. */

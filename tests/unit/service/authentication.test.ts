@@ -16,7 +16,7 @@ const sign = (
   const token = new SignJWT(claims).setProtectedHeader({ alg }).setIssuedAt();
   return (expires === null ? token : token.setExpirationTime(expires)).sign(new TextEncoder().encode(secret));
 };
-const user = { sub: id, role: 'authenticated' };
+const user = { sub: id, role: 'authenticated', aud: 'authenticated' };
 
 describe('a request is', () => {
   it('the server’s with the secret key', async () => {
@@ -38,13 +38,16 @@ describe('a request is', () => {
     ['a key that is a little longer', () => `Bearer ${secretKey}0`],
     ['a key that is a little shorter', () => `Bearer ${secretKey.slice(0, -1)}`],
     ['two keys', () => `Bearer ${secretKey} ${secretKey}`],
-    ['a token that has expired', async () => `Bearer ${await sign(user, { expires: '-1s' })}`],
+    ['a token that has expired', async () => `Bearer ${await sign(user, { expires: '-10s' })}`],
     ['a token that never expires', async () => `Bearer ${await sign(user, { expires: null })}`],
     ['a token under another secret', async () => `Bearer ${await sign(user, { secret: `${jwtSecret}!` })}`],
     ['a token under another algorithm', async () => `Bearer ${await sign(user, { alg: 'HS512' })}`],
     ['a token without a signature', () => `Bearer ${new UnsecuredJWT(user).setExpirationTime('1h').encode()}`],
     ['a token of the service role', async () => `Bearer ${await sign({ ...user, role: 'service_role' })}`],
-    ['a token of nobody', async () => `Bearer ${await sign({ role: 'anon' })}`],
+    ['a token of nobody', async () => `Bearer ${await sign({ role: 'anon', aud: 'authenticated' })}`],
+    ['a token of the anon role', async () => `Bearer ${await sign({ ...user, role: 'anon' })}`],
+    ['a token for another audience', async () => `Bearer ${await sign({ ...user, aud: 'elsewhere' })}`],
+    ['a token without an audience', async () => `Bearer ${await sign({ sub: id, role: 'authenticated' })}`],
     ['a token for something else than a user', async () => `Bearer ${await sign({ ...user, sub: "x' or 1=1" })}`],
     ['a token that was cut', async () => `Bearer ${(await sign(user)).slice(0, -2)}`],
     ['no token at all', () => 'Bearer a.b.c'],

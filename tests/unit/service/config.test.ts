@@ -38,7 +38,12 @@ describe('.env.example', () => {
       port: 8079,
       releaseId: 'dev',
       logLevel: 'info',
-      authentication: { secretKey: 'sb_secret_abc', jwtSecret: 'j'.repeat(40) },
+      authentication: {
+        secretKey: 'sb_secret_abc',
+        jwtSecret: 'j'.repeat(40),
+        publicKeys: undefined,
+        issuer: undefined,
+      },
       storage: {
         backend: 'dual',
         fallback: undefined,
@@ -91,6 +96,32 @@ describe('the environment', () => {
     });
     expect(found).toHaveLength(2);
     expect(found.join()).not.toMatch(/sb_secret_abc|hunter2/);
+  });
+
+  it('tells how users sign in: by a secret, by the keys of the project, or by those of a file', () => {
+    const { SUPABASE_JWT_SECRET_FILE: _, ...without } = example();
+    expect(mistakes(without)).toEqual([expect.stringMatching(/^SUPABASE_JWT_SECRET_FILE is missing/)]);
+    const { authentication } = readSettings({ ...without, SUPABASE_JWKS: 'project' }, readFile);
+    expect(authentication).toMatchObject({
+      jwtSecret: undefined,
+      publicKeys: new URL('http://127.0.0.1:54321/auth/v1/.well-known/jwks.json'),
+      issuer: 'http://127.0.0.1:54321/auth/v1',
+    });
+    const key = { kty: 'EC', crv: 'P-256', kid: 'k1', x: 'a', y: 'b' };
+    const reading = (keys: object) => (path: string) =>
+      path === '/keys' ? JSON.stringify({ keys: [keys] }) : readFile(path);
+    const issuer = 'https://project.example/auth/v1';
+    const fromFile = readSettings({ ...without, SUPABASE_JWKS: '/keys', SUPABASE_JWT_ISSUER: issuer }, reading(key));
+    expect(fromFile.authentication).toMatchObject({ publicKeys: { keys: [key] }, issuer });
+    for (const wrong of [
+      { ...key, d: 'private' },
+      { kty: 'oct', k: 'a secret' },
+    ]) {
+      expect(() => readSettings({ ...without, SUPABASE_JWKS: '/keys' }, reading(wrong))).toThrow(/SUPABASE_JWKS/);
+    }
+    expect(mistakes({ ...without, SUPABASE_JWKS: 'project', CONVERSATION_STORAGE_BACKEND: 'memory' })).toEqual([
+      expect.stringMatching(/^SUPABASE_JWKS is project/),
+    ]);
   });
 
   it('takes fractions of hours', () => {

@@ -64,7 +64,7 @@ export function httpApi(
 }
 
 export async function userHeaders(): Promise<{ authorization: string }> {
-  const token = await new SignJWT({ sub: randomUUID(), role: 'authenticated' })
+  const token = await new SignJWT({ sub: randomUUID(), role: 'authenticated', aud: 'authenticated' })
     .setProtectedHeader({ alg: 'HS256' })
     .setExpirationTime('1h')
     .sign(new TextEncoder().encode(jwtSecret));
