@@ -8,11 +8,12 @@ function migration(version: string, content = `create table t${version} ();\n`):
   return file ?? expect.fail(`${version} is no migration`);
 }
 
-const entryOf = ({ version, name, hash, statements }: MigrationFile): LedgerEntry => ({
+const entryOf = ({ version, name, hash, statements, contract }: MigrationFile): LedgerEntry => ({
   version,
   name,
   hash,
   statements: statements.map(({ text }) => text),
+  contract,
 });
 const byCli = (file: MigrationFile): LedgerEntry => ({ ...entryOf(file), hash: undefined });
 

@@ -5,7 +5,7 @@ import type { MigrationFile } from './migration-file.ts';
 /**
  * The ledger is the Supabase CLI's own table, `supabase_migrations.schema_migrations`, so that both can work on one
  * database. What the CLI has no place for is beside it, in `supabase_migrations.migration_files`: the hash of each file,
- * and when a run of it began and ended.
+ * the reason of a contract migration, and when a run of it began and ended.
  */
 export interface LedgerEntry {
   readonly version: string;
@@ -14,6 +14,8 @@ export interface LedgerEntry {
   readonly statements: readonly string[] | undefined;
   /** Hash of the file that ran; undefined when the CLI ran it. */
   readonly hash: string | undefined;
+  /** Why it takes away what earlier releases use; undefined when it is no contract migration. */
+  readonly contract: string | undefined;
 }
 
 export interface Ledger {
@@ -24,7 +26,7 @@ export interface Ledger {
 }
 
 const tables = z.tuple([z.object({ ledger: z.boolean(), files: z.boolean() })]);
-// Rows as JSON: a table that an older CLI made has no `name` or `statements`.
+// Rows as JSON: a table that an older CLI made has no `name` or `statements`, one of an older kit no `contract`.
 const ledgerRow = z.object({
   row: z.object({
     version: z.string(),
@@ -32,7 +34,14 @@ const ledgerRow = z.object({
     statements: z.array(z.string()).nullish(),
   }),
 });
-const fileRow = z.object({ version: z.string(), hash: z.string(), finished: z.boolean() });
+const fileRow = z.object({
+  row: z.object({
+    version: z.string(),
+    hash: z.string(),
+    finished_at: z.string().nullish(),
+    contract: z.string().nullish(),
+  }),
+});
 
 async function existingTables(database: Database) {
   const [existing] = tables.parse(
@@ -51,16 +60,14 @@ export async function readLedger(database: Database): Promise<Ledger> {
     ? await database.query('select to_jsonb(m) as row from supabase_migrations.schema_migrations m')
     : [];
   const files = existing.files
-    ? await database.query(
-        'select version, hash, finished_at is not null as finished from supabase_migrations.migration_files',
-      )
+    ? await database.query('select to_jsonb(f) as row from supabase_migrations.migration_files f')
     : [];
   const entries = z.array(ledgerRow).parse(rows);
-  const hashes = new Map(
+  const known = new Map(
     z
       .array(fileRow)
       .parse(files)
-      .map((file) => [file.version, file]),
+      .map(({ row }) => [row.version, row]),
   );
   return {
     entries: entries
@@ -68,17 +75,21 @@ export async function readLedger(database: Database): Promise<Ledger> {
         version: row.version,
         name: row.name ?? '',
         statements: row.statements ?? undefined,
-        hash: hashes.get(row.version)?.hash,
+        hash: known.get(row.version)?.hash,
+        contract: known.get(row.version)?.contract ?? undefined,
       }))
       .sort((a, b) => (a.version < b.version ? -1 : 1)),
-    unfinished: [...hashes.values()].filter(({ finished }) => !finished).map(({ version }) => version),
+    unfinished: [...known.values()].filter((row) => !row.finished_at).map(({ version }) => version),
   };
 }
 
 /** Makes what is missing of the two tables; the first exactly as the CLI makes it. */
 export async function prepareLedger(database: Database): Promise<void> {
   const existing = await existingTables(database);
-  if (existing.ledger && existing.files) return;
+  if (existing.ledger && existing.files) {
+    await database.run(withContract);
+    return;
+  }
   await database.run('begin');
   await database.run('create schema if not exists supabase_migrations');
   await database.run(
@@ -94,9 +105,12 @@ export async function prepareLedger(database: Database): Promise<void> {
        finished_at timestamptz
      )`,
   );
+  await database.run(withContract);
   await database.run('alter table supabase_migrations.migration_files enable row level security');
   await database.run('commit');
 }
+
+const withContract = 'alter table supabase_migrations.migration_files add column if not exists contract text';
 
 /** Part of the transaction that runs the file, or of one right after it. */
 export async function recordApplied(database: Database, file: MigrationFile): Promise<void> {
@@ -108,12 +122,14 @@ export async function recordApplied(database: Database, file: MigrationFile): Pr
   await recordHash(database, file);
 }
 
-/** Keeps the hash of a file that is applied. */
-export async function recordHash(database: Database, { version, hash }: MigrationFile): Promise<void> {
+/** Keeps the hash of a file that is applied, and its reason as a contract migration. */
+export async function recordHash(database: Database, { version, hash, contract }: MigrationFile): Promise<void> {
   await database.query(
-    `insert into supabase_migrations.migration_files (version, hash, finished_at) values ($1, $2, clock_timestamp())
-     on conflict (version) do update set hash = excluded.hash, finished_at = excluded.finished_at`,
-    [version, hash],
+    `insert into supabase_migrations.migration_files (version, hash, contract, finished_at)
+     values ($1, $2, $3, clock_timestamp())
+     on conflict (version) do update
+       set hash = excluded.hash, contract = excluded.contract, finished_at = excluded.finished_at`,
+    [version, hash, contract ?? null],
   );
 }
 

@@ -12,6 +12,11 @@ export interface MigrationFile {
   readonly statements: readonly SqlStatement[];
   /** False when the file says `-- migrate: no-transaction` above its first statement. */
   readonly inTransaction: boolean;
+  /**
+   * Set when the file says `-- contract: <reason>` above its first statement: it takes away what earlier releases use, so
+   * none of them can be rolled back to once it is applied.
+   */
+  readonly contract: string | undefined;
 }
 
 /** Something that keeps a file from being run. */
@@ -45,8 +50,8 @@ export function parseMigrationFile(
   }
   try {
     const statements = splitStatements(content);
-    const { inTransaction, problems } = readDirectives(fileName, content, statements);
-    return { file: { fileName, version, name, hash: hashOf(content), statements, inTransaction }, problems };
+    const { problems, ...directives } = readDirectives(fileName, content, statements);
+    return { file: { fileName, version, name, hash: hashOf(content), statements, ...directives }, problems };
   } catch (error) {
     if (!(error instanceof SqlSyntaxError)) throw error;
     return { problems: [{ fileName, line: error.line, message: error.message }] };
@@ -57,19 +62,25 @@ export function hashOf(content: string): string {
   return createHash('sha256').update(content.replaceAll('\r\n', '\n')).digest('hex');
 }
 
-/** Directives are comment lines `-- migrate: …` above the first statement. */
+/** Directives are comment lines `-- migrate: …` and `-- contract: …` above the first statement. */
 function readDirectives(fileName: string, content: string, statements: readonly SqlStatement[]) {
   const problems: MigrationProblem[] = [];
   let inTransaction = true;
+  let contract: string | undefined;
   const header = content.split('\n').slice(0, (statements.find(({ node }) => node)?.line ?? 1) - 1);
   for (const [index, text] of header.entries()) {
-    const directive = /^\s*--\s*migrate:\s*(.*?)\s*$/.exec(text)?.[1];
+    const [, word, directive] = /^\s*--\s*(migrate|contract):\s*(.*?)\s*$/.exec(text) ?? [];
     if (directive === undefined) continue;
-    if (directive === 'no-transaction') inTransaction = false;
+    if (word === 'contract') {
+      contract = directive;
+      if (directive !== '') continue;
+      const message = '"contract:" gives no reason: say what it takes away, and since when nothing uses that';
+      problems.push({ fileName, line: index + 1, message });
+    } else if (directive === 'no-transaction') inTransaction = false;
     else {
       const message = `"migrate: ${directive}" is not known: what there is, is "migrate: no-transaction"`;
       problems.push({ fileName, line: index + 1, message });
     }
   }
-  return { inTransaction, problems };
+  return { inTransaction, contract, problems };
 }

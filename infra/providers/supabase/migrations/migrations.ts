@@ -5,11 +5,12 @@ import type { SupabaseConfig } from '../config.ts';
 import { placeOf } from '../database/database-url.ts';
 import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { addressOf, withDatabase } from './connection.ts';
-import { type LedgerEntry, readLedger } from './ledger.ts';
+import { readLedger } from './ledger.ts';
 import { MigrationDirectoryError, readMigrationDirectory } from './migration-directory.ts';
 import { formatProblem } from './migration-file.ts';
 import { ledgerDrift, tellPlan } from './preview.ts';
 import {
+  type AppliedMigration,
   hashesOf,
   type MigrationsInputs,
   type MigrationsOutputs,
@@ -75,6 +76,10 @@ export const migrations: DocumentedResource<MigrationsInputs, MigrationsOutputs>
 - Every file is parsed by PostgreSQL's own parser before any runs. An error names file and line, nothing of that file
   is applied, and the next update goes on from there.
 - The preview lists the files that would run, and says so when the database can't be reached.
+- What would stop or break a service that runs is refused before anything runs, with the safe form: table rewrites, indexes
+  and constraints built under a lock on a table with rows, drops, renames, row-level security switched off. \`-- allow: <rule>:
+  <reason>\` above a statement lets it through; a file that takes away what earlier releases use says so in its header,
+  \`-- contract: <reason>\`. Rules: [migrations](../migrations.md).
 - An applied file that was edited or is missing, and a new file before the newest applied one, are errors that say how to
   go on. Applied migrations are never undone: deleting the resource leaves schema, data and ledger.
 - Of two updates at once the second waits.`,
@@ -106,7 +111,7 @@ async function bringUp(
 ): Promise<MigrationsOutputs> {
   const { files, problems } = readMigrationDirectory(wanted.directory);
   if (problems.length > 0) throw new Error(problems.map(formatProblem).join('\n'));
-  const outputs = (entries: readonly Pick<LedgerEntry, 'version' | 'name'>[]): MigrationsOutputs => ({
+  const outputs = (entries: readonly AppliedMigration[]): MigrationsOutputs => ({
     directory: wanted.directory,
     files: hashesOf(files),
     ...summary(entries),

@@ -2,6 +2,8 @@ import type { PropertyDiff, ResourceContext } from '../../plugin/resource.ts';
 import type { SupabaseConfig } from '../config.ts';
 import { DatabaseUnreachableError } from '../database/database.ts';
 import { withDatabase } from './connection.ts';
+import { noFacts } from './danger/facts.ts';
+import { findDangers, refuseDangers } from './danger/find-dangers.ts';
 import { type LedgerEntry, readLedger } from './ledger.ts';
 import { formatProblem, type MigrationFile } from './migration-file.ts';
 import { type MigrationPlan, planMigrations } from './plan.ts';
@@ -29,7 +31,10 @@ export async function ledgerDrift(wanted: MigrationsInputs, context: Context): P
   }
 }
 
-/** Says what would run, and what could not be checked. Throws on conflicts with the ledger, or with the last update. */
+/**
+ * Says what would run, and what could not be checked. Throws on conflicts with the ledger, or with the last update, and
+ * on what is dangerous to a service that runs.
+ */
 export async function tellPlan(
   wanted: MigrationsInputs,
   files: readonly MigrationFile[],
@@ -37,12 +42,18 @@ export async function tellPlan(
   context: Context,
 ): Promise<void> {
   try {
-    const plan = await withDatabase(wanted, context, 'preview', (database) => previewMigrations(database, files));
+    const { plan, unseen } = await withDatabase(wanted, context, 'preview', (database) =>
+      previewMigrations(database, files),
+    );
     context.progress(listing(plan));
+    for (const line of unseen) context.warn(line);
   } catch (error) {
     if (!(error instanceof DatabaseUnreachableError)) throw error;
     const plan = planMigrations(files, { entries: rememberedLedger(known), unfinished: [] });
     refuseConflicts(plan.conflicts.map(formatProblem), 'the last update');
+    const dangers = await findDangers(plan.pending, noFacts);
+    refuseDangers(dangers);
+    for (const line of dangers.unseen) context.warn(line);
     const basis = known ? 'Going by the last update' : 'If the database is empty';
     context.warn(
       `${error.message}. ${basis}, ${listing(plan)}. Not checked: what is applied there, and whether it was edited since.`,
@@ -59,6 +70,12 @@ function listing({ pending }: MigrationPlan): string {
 function rememberedLedger(known: MigrationsOutputs | undefined): LedgerEntry[] {
   return (known?.applied ?? []).map((applied) => {
     const [version = '', ...name] = applied.split('_');
-    return { version, name: name.join('_'), statements: undefined, hash: known?.files[`${applied}.sql`] };
+    return {
+      version,
+      name: name.join('_'),
+      statements: undefined,
+      hash: known?.files[`${applied}.sql`],
+      contract: known?.contracts[applied],
+    };
   });
 }

@@ -32,6 +32,11 @@ export const migrationsOutputs = z.strictObject({
   files: files.describe('SHA-256 of each file, by its name.'),
   applied: z.array(z.string()).describe('Applied migrations, `<version>_<name>`, in order: what the ledger says.'),
   head: z.string().describe('Version of the newest applied migration; empty when there is none.'),
+  contracts: z
+    .record(z.string(), z.string())
+    .describe(
+      'The applied migrations that take away what earlier releases use, each with its reason: nothing from before one of them can be rolled back to.',
+    ),
 });
 export type MigrationsOutputs = z.output<typeof migrationsOutputs>;
 
@@ -39,9 +44,20 @@ export const hashesOf = (migrations: readonly MigrationFile[]): Record<string, s
   Object.fromEntries(migrations.map(({ fileName, hash }) => [fileName, hash]));
 
 /** What a ledger, or what one will be, comes to in the outputs. */
-export function summary(entries: readonly Pick<LedgerEntry, 'version' | 'name'>[]) {
-  return { applied: entries.map(({ version, name }) => `${version}_${name}`), head: entries.at(-1)?.version ?? '' };
+export function summary(entries: readonly AppliedMigration[]) {
+  return {
+    applied: entries.map(nameOf),
+    head: entries.at(-1)?.version ?? '',
+    contracts: Object.fromEntries(
+      entries.flatMap((entry) => (entry.contract === undefined ? [] : [[nameOf(entry), entry.contract]])),
+    ),
+  };
 }
+
+/** What the ledger keeps of a migration, or will keep. */
+export type AppliedMigration = Pick<LedgerEntry, 'version' | 'name' | 'contract'>;
+
+const nameOf = ({ version, name }: AppliedMigration) => `${version}_${name}`;
 
 function problemsIn(path: string): string[] {
   try {

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { applyFile } from './apply.ts';
-import { type Ledger, type LedgerEntry, prepareLedger, readLedger, recordHash } from './ledger.ts';
+import { factsOf } from './danger/facts.ts';
+import { type DangerousMigrationError, findDangers, refuseDangers } from './danger/find-dangers.ts';
+import { type Ledger, prepareLedger, readLedger, recordHash } from './ledger.ts';
 import { formatProblem, type MigrationFile } from './migration-file.ts';
 import { planMigrations } from './plan.ts';
+import type { AppliedMigration } from './properties.ts';
 
 /** Where a run tells what it does. */
 export interface Report {
@@ -21,7 +24,7 @@ export class MigrationConflictError extends Error {
 /** A file could not be applied. The message is that of the cause; `entries` is the ledger without that file. */
 export class MigrationRunError extends Error {
   override readonly name = 'MigrationRunError';
-  readonly entries: readonly Pick<LedgerEntry, 'version' | 'name'>[];
+  readonly entries: readonly AppliedMigration[];
   constructor(entries: MigrationRunError['entries'], cause: Error) {
     super(cause.message, { cause });
     this.entries = entries;
@@ -31,7 +34,7 @@ export class MigrationRunError extends Error {
 /**
  * Brings the database to the state of the files: in order, each in a transaction with its row in the ledger, one run at
  * a time. Returns the ledger as it is then. What was applied before an error stays applied, and the next run goes on
- * from there. Throws {@link MigrationConflictError}, {@link MigrationRunError}.
+ * from there. Throws {@link MigrationConflictError}, {@link DangerousMigrationError}, {@link MigrationRunError}.
  */
 export async function runMigrations(
   database: Database,
@@ -43,6 +46,9 @@ export async function runMigrations(
   const ledger = await readLedger(database);
   const plan = planMigrations(files, ledger);
   refuseConflicts(plan.conflicts.map(formatProblem), database.place);
+  const dangers = await findDangers(plan.pending, factsOf(database));
+  refuseDangers(dangers);
+  for (const line of dangers.unseen) report.warn(line);
   for (const file of plan.unverified) {
     report.warn(
       `${file.fileName}: taken as applied unchanged: the ledger has its version only, so it can't be compared`,
@@ -65,11 +71,16 @@ export async function runMigrations(
   return readLedger(database);
 }
 
-/** What a run would do, as far as the ledger tells. Changes nothing. */
+/**
+ * What a run would do, as far as the ledger tells, and what could not be looked at. Changes nothing. Throws
+ * {@link MigrationConflictError}, {@link DangerousMigrationError}.
+ */
 export async function previewMigrations(database: Database, files: readonly MigrationFile[]) {
   const plan = planMigrations(files, await readLedger(database));
   refuseConflicts(plan.conflicts.map(formatProblem), database.place);
-  return plan;
+  const dangers = await findDangers(plan.pending, factsOf(database));
+  refuseDangers(dangers);
+  return { plan, unseen: dangers.unseen };
 }
 
 export function refuseConflicts(conflicts: readonly string[], place: string): void {
