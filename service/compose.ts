@@ -5,6 +5,7 @@ import { Health } from './health/health.ts';
 import { createApp } from './http/app.ts';
 import { Authentication } from './http/authentication.ts';
 import type { App } from './http/environment.ts';
+import { RateLimits } from './http/rate-limits.ts';
 import { slowMilliseconds } from './http/request-log.ts';
 import { openStorage } from './storage/open-storage.ts';
 
@@ -42,6 +43,8 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     authentication: new Authentication(settings.authentication, (error) =>
       log.warn({ err: error }, 'the public keys of the project can not be had: going on with those that are known'),
     ),
+    rateLimits: new RateLimits(settings.rateLimits, storage.redis?.client),
+    trustedProxies: settings.trustedProxies,
     log,
     releaseId: settings.releaseId,
     isStopping: options.isStopping,

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import type { BlockList } from 'node:net';
 import type { z } from 'zod';
 import { type ReadFile, variables } from './environment-variables.ts';
 import type { AuthenticationSettings } from './http/authentication.ts';
+import { networks } from './http/client-address.ts';
+import type { RateLimitSettings } from './http/rate-limits.ts';
 import type { logLevels } from './logger.ts';
 import type { StorageSettings } from './storage/open-storage.ts';
 
@@ -11,6 +14,8 @@ export interface Settings {
   readonly releaseId: string;
   readonly logLevel: (typeof logLevels)[number];
   readonly authentication: AuthenticationSettings;
+  readonly rateLimits: RateLimitSettings;
+  readonly trustedProxies: BlockList;
   readonly storage: StorageSettings;
   /** How long a conversation lives after it was last read or written. */
   readonly lifetimeSeconds: number;
@@ -53,6 +58,8 @@ export function readSettings(
     releaseId: data.RELEASE_ID,
     logLevel: data.LOG_LEVEL,
     authentication,
+    rateLimits: { user: data.RATE_LIMIT_USER, server: data.RATE_LIMIT_SERVER, failed: data.RATE_LIMIT_FAILED },
+    trustedProxies: networks(data.TRUSTED_PROXIES),
     storage: {
       backend: data.CONVERSATION_STORAGE_BACKEND,
       fallback: data.CONVERSATION_STORAGE_FALLBACK,

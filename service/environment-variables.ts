@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { networks } from './http/client-address.ts';
 import { logLevels } from './logger.ts';
 import { backends } from './storage/open-storage.ts';
 
@@ -24,6 +25,15 @@ export function variables(readFile: ReadFile) {
     z
       .string(`is missing: an address such as ${like}`)
       .refine((text) => scheme.test(text) && URL.canParse(text), `is no address such as ${like}`);
+
+  const perMinute = (standard: number, description: string) =>
+    z.coerce
+      .number('is no number')
+      .int('is no whole number')
+      .min(0, 'is below 0')
+      .max(10_000_000, 'is more than 10000000; 0 is no limit')
+      .default(standard)
+      .meta({ description: `${description} 0: no limit.` });
 
   const always = z.object({
     HOST: z.string().default('0.0.0.0').meta({ description: 'Address to listen on.' }),
@@ -63,6 +73,20 @@ alone, everything else in the memory of the process, which loses what it holds w
       .max(87_600, 'is more than ten years')
       .default(24)
       .meta({ description: 'Hours after which a conversation expires that was neither read nor written.' }),
+    RATE_LIMIT_USER: perMinute(600, 'Requests that one user may make in a minute.'),
+    RATE_LIMIT_SERVER: perMinute(
+      120_000,
+      'Requests that whoever has the secret key may make in a minute, all together.',
+    ),
+    RATE_LIMIT_FAILED: perMinute(30, 'Requests without a valid token that one client address may make in a minute.'),
+    TRUSTED_PROXIES: z
+      .string()
+      .default('private')
+      .superRefine((list, context) => expectNetworks(list, context))
+      .meta({
+        description: `Whose X-Forwarded-For tells the address of the client: addresses and networks (10.0.0.0/8), separated by commas;
+private stands for all private networks, since nothing but Caddy reaches the service from there.`,
+      }),
     SUPABASE_SECRET_KEY_FILE: secret(/^sb_secret_\S+$/, 'a secret key (sb_secret_…)').meta({
       description: 'File with the secret key: whoever has it is the server itself.',
       example: '/run/secrets/supabase-secret-key',
@@ -135,6 +159,14 @@ function readSecret(path: string, readFile: ReadFile, context: z.RefinementCtx):
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     context.addIssue({ code: 'custom', message: `names a file that can't be read (${code}): ${path}` });
     return z.NEVER;
+  }
+}
+
+function expectNetworks(list: string, context: z.RefinementCtx): void {
+  try {
+    networks(list);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is no list of addresses, networks such as 10.0.0.0/8, or private' });
   }
 }
 

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { ConversationService } from '../conversation/conversation-service.ts';
 import { ConversationError, RecordUnavailable } from '../conversation/errors.ts';
 import type { Health } from '../health/health.ts';
-import type { Authentication } from './authentication.ts';
+import { type AdmissionParts, admission } from './admission.ts';
 import { conversationProblem } from './conversation-problem.ts';
 import { addConversationRoutes } from './conversation-routes.ts';
 import type { App, Environment, RequestContext } from './environment.ts';
@@ -12,10 +12,9 @@ import { addOpenApiDocument } from './openapi-document.ts';
 import { Problem, problemResponse } from './problem.ts';
 import { requestLog } from './request-log.ts';
 
-export interface AppParts {
+export interface AppParts extends AdmissionParts {
   readonly conversations: ConversationService;
   readonly health: Health;
-  readonly authentication: Authentication;
   readonly log: Logger;
   readonly releaseId: string;
   /** Whether the process has been told to stop. */
@@ -29,10 +28,7 @@ export function createApp(parts: AppParts): App {
   addHealthRoutes(app, parts);
 
   // Nothing below is for just anybody.
-  app.use(async (c, next) => {
-    c.set('caller', await parts.authentication.identify(c.req.header('authorization')));
-    await next();
-  });
+  app.use(admission(parts));
   addConversationRoutes(app, parts.conversations);
   addOpenApiDocument(app, parts.releaseId);
   refuseOtherMethods(app);

@@ -9,8 +9,19 @@ const always = {
   'x-release-id': z.string().meta({ description: 'Which release answered.' }),
 };
 
+// Left out where the limit is switched off.
+const rateLimit = {
+  'ratelimit-policy': z.string().optional().meta({
+    description: 'The limit that counts for the caller: `"user";q=600;w=60` are 600 requests in 60 seconds.',
+  }),
+  ratelimit: z.string().optional().meta({
+    description: 'How the caller stands with it: `"user";r=599;t=42` are 599 more within the next 42 seconds.',
+  }),
+};
+
 const stored = {
   ...always,
+  ...rateLimit,
   'x-storage-tier': z.enum(tiers).meta({ description: 'Where the answer is from.' }),
   etag: z.string().meta({ description: 'The last seq of the conversation, quoted, for If-Match.' }),
 };
@@ -43,19 +54,21 @@ const meanings: Readonly<Record<ProblemStatus, string>> = {
   413: 'Too large: `body_too_large`, `message_too_large`.',
   415: 'Not plain application/json: `unsupported_media_type`.',
   422: 'The database does not take it: `refused_by_record`.',
+  429: 'More requests than the limit of a minute: `rate_limited`. `retry-after` tells when to go on.',
   431: 'Headers too large: `headers_too_large`.',
   499: 'The client went away: `caller_gone`.',
   500: 'A defect: `internal_error`.',
   503: 'The record is away, and nothing was acknowledged: `record_unavailable`; or it can not be asked for the key of the token: `keys_unavailable`. Send it again.',
 };
 
-/** These problems, and that there may be others. */
+/** These problems, that of a caller over its limit, and that there may be others. */
 export function problems(...statuses: ProblemStatus[]) {
-  const described = statuses.map((status) => [status, problemReply(meanings[status])] as const);
+  const described = [...statuses, 429 as const].map((status) => [status, problemReply(meanings[status])] as const);
   return { ...Object.fromEntries(described), default: problemReply('Any other problem.') };
 }
 
 function problemReply(description: string) {
   const content = { 'application/problem+json': { schema: problemShape } };
-  return { description, headers: z.object(always), content };
+  const retryAfter = z.string().optional().meta({ description: 'Seconds to wait before it is sent again.' });
+  return { description, headers: z.object({ ...always, ...rateLimit, 'retry-after': retryAfter }), content };
 }

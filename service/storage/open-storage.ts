@@ -24,6 +24,8 @@ export interface Storage {
   readonly store: ConversationStore;
   /** Set when another backend runs than the one configured: what that means. */
   readonly warning: string | undefined;
+  /** The connection to Redis, for what is kept there besides conversations. */
+  readonly redis: RedisConnection | undefined;
   close(): Promise<void>;
 }
 
@@ -74,10 +76,10 @@ export async function openStorage(settings: StorageSettings, log: Logger, signal
     await close();
     const store = new MemoryStore();
     const warning = `"${backend}" could not start: conversations are in the memory of this process, until it ends`;
-    return { store, warning, close: () => store.close() };
+    return { store, warning, redis: undefined, close: () => store.close() };
   }
   const store = storeOf(redis, supabase, log);
-  return { store, warning: undefined, close: () => close(store) };
+  return { store, warning: undefined, redis, close: () => close(store) };
 }
 
 function storeOf(

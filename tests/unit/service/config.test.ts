@@ -44,6 +44,8 @@ describe('.env.example', () => {
         publicKeys: undefined,
         issuer: undefined,
       },
+      rateLimits: { user: 600, server: 120_000, failed: 30 },
+      trustedProxies: expect.anything(),
       storage: {
         backend: 'dual',
         fallback: undefined,
@@ -82,6 +84,8 @@ describe('the environment', () => {
       SUPABASE_SECRET_KEY_FILE: '/not/there',
       SUPABASE_JWT_SECRET_FILE: '/empty',
       REDIS_URL: 'redis://:hunter2@redis:6379',
+      RATE_LIMIT_USER: 'many',
+      TRUSTED_PROXIES: 'caddy',
     };
     const found = mistakes(wrong);
     expect(found.map((mistake) => mistake.split(' ')[0]).toSorted()).toEqual(Object.keys(wrong).toSorted());

@@ -5,6 +5,8 @@ import type { ConversationStore, Probe } from '../../../service/conversation/con
 import { Health } from '../../../service/health/health.ts';
 import { createApp } from '../../../service/http/app.ts';
 import { Authentication } from '../../../service/http/authentication.ts';
+import { networks } from '../../../service/http/client-address.ts';
+import { type RateLimitSettings, RateLimits } from '../../../service/http/rate-limits.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { MemoryStore } from '../../../service/storage/memory-store.ts';
 
@@ -20,7 +22,13 @@ export interface Reply {
 
 /** The HTTP interface over conversations in memory, without a server around it. */
 export function httpApi(
-  options: { store?: ConversationStore; probes?: Probe[]; warning?: string; isStopping?: () => boolean } = {},
+  options: {
+    store?: ConversationStore;
+    probes?: Probe[];
+    warning?: string;
+    rateLimits?: Partial<RateLimitSettings>;
+    isStopping?: () => boolean;
+  } = {},
 ) {
   const { store = new MemoryStore(), isStopping = () => false } = options;
   const lines: string[] = [];
@@ -35,6 +43,8 @@ export function httpApi(
       tiers: () => store.tiers(),
     }),
     authentication: new Authentication({ secretKey, jwtSecret }),
+    rateLimits: new RateLimits({ user: 0, server: 0, failed: 0, ...options.rateLimits }, undefined),
+    trustedProxies: networks('private'),
     log,
     releaseId: 'r1',
     isStopping,
