@@ -3,26 +3,22 @@ import type {
   Conversation,
   Message,
   NamedMessage,
-  NewConversation,
   PendingMessage,
   Receipt,
   Thread,
   Tier,
 } from './conversation.ts';
+import type { ConversationLifecycle, Stored } from './conversation-lifecycle.ts';
+import type { ConversationUpkeep, Erased } from './conversation-upkeep.ts';
+
+export type { Stored };
 
 /** Which messages of a thread: the newest, or the newest before `before`, or the oldest after `after`. */
 export interface PageRequest {
-  /** 1 to `limits.messagesPerPage`. A page holds fewer where it would get larger than `limits.pageBytes`. */
+  /** 0 to `limits.messagesPerPage`. A page holds fewer where it would get larger than `limits.pageBytes`. */
   readonly limit: number;
   readonly before?: number;
   readonly after?: number;
-}
-
-/** What is stored of a conversation, and how long it stays; `expires_in_ms` is null when it stays for good. */
-export interface Stored {
-  readonly tier: Tier;
-  readonly conversation: Conversation;
-  readonly expires_in_ms: number | null;
 }
 
 export interface Appended extends Stored {
@@ -51,13 +47,10 @@ export interface Probe {
  * Keeps conversations. All methods throw the errors of `errors.ts`, `RecordUnavailable` among them; whatever else they
  * throw is a defect. Safe for any number of callers at once, in any number of processes (but for `memory`).
  */
-export interface ConversationStore {
+export interface ConversationStore extends ConversationLifecycle, ConversationUpkeep {
   /** The tiers that work at this moment, fastest first. */
   tiers(): readonly Tier[];
   readonly probes: readonly Probe[];
-
-  /** The caller owns it. `ttlSeconds` is counted from when it was last read or written, kept to the minute. */
-  create(caller: Caller, conversation: NewConversation, ttlSeconds: number): Promise<Stored>;
 
   /**
    * All messages or none, behind every one that was acknowledged before. One that is there already counts as appended
@@ -77,16 +70,29 @@ export interface ConversationStore {
   close(): Promise<void>;
 }
 
-/** The store that acknowledges. It can say that a copy still fits without sending all of it again. */
+/** What a copy is compared with the record by: when both are the same there, it has the same messages. */
+export type Extent = Pick<Conversation, 'last_seq' | 'cleared_seq'>;
+
+/**
+ * The store that acknowledges. It can say that a copy still fits without sending all of it again, and which conversations
+ * it is about to erase.
+ */
 export interface ConversationRecord extends ConversationStore {
-  /** `read` of the newest page; but when `knownSeq` is the last seq there, `messages` is undefined. */
+  /** `read` of the newest page; but when `known` is what is there, `messages` is undefined. */
   readUnlessUnchanged(
     caller: Caller,
     id: string,
     limit: number,
-    knownSeq: number | undefined,
+    known: Extent | undefined,
     signal: AbortSignal,
   ): Promise<ThreadRead | (Stored & { readonly messages: undefined })>;
+
+  /** Waits for `onErase` before it removes these. */
+  eraseUser(
+    caller: Caller,
+    userId: string,
+    onErase?: (conversationIds: readonly string[]) => Promise<void>,
+  ): Promise<Erased>;
 }
 
 export function mayReach(caller: Caller, { user_id: owner }: Pick<Conversation, 'user_id'>): boolean {

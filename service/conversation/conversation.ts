@@ -12,6 +12,7 @@ import { limits } from './limits.ts';
  * - **Thread**: a conversation with a run of its messages.
  * - **Record**: where a message is when it is acknowledged. With the backends `supabase` and `dual` that is PostgreSQL
  *   behind Supabase.
+ * - **Ended**: deleted or expired. It is not found any more, by anybody; it is there until it is cleaned up.
  * - **Hot copy**: the newest part of a thread in Redis. It may be missing; it is never wrong: whoever can't prove that it
  *   fits the record throws it away.
  * - **Outbox**: a file on this box where acknowledged messages wait while the record is away. They are **queued**: they
@@ -37,7 +38,14 @@ export type Metadata = z.output<typeof metadata>;
 const seq = z.int().min(0);
 const timestamp = z.iso.datetime({ offset: true });
 
-/** A conversation as it is stored. Times are ISO 8601 with an offset; `last_seq` 0 means that there is no message. */
+/** The conversation that another one began with, up to this seq. That one may be gone by now. */
+const forkedFrom = z.object({ conversation_id: z.guid(), seq });
+
+/**
+ * A conversation as it is stored. Times are ISO 8601 with an offset; `last_seq` 0 means that there was never a message.
+ * Messages up to `cleared_seq` were cleared; the next one gets the seq behind `last_seq` all the same. `deleted_at` is
+ * set while it can be undeleted.
+ */
 export const conversation = z.object({
   id: z.guid(),
   user_id: z.guid().nullable(),
@@ -45,10 +53,13 @@ export const conversation = z.object({
   title: z.string().nullable(),
   metadata,
   last_seq: seq,
+  cleared_seq: seq,
+  forked_from: forkedFrom.nullable(),
   created_at: timestamp,
   updated_at: timestamp,
   accessed_at: timestamp,
   expires_at: timestamp.nullable(),
+  deleted_at: timestamp.nullable(),
 });
 export type Conversation = z.output<typeof conversation>;
 
@@ -81,6 +92,24 @@ export const newConversation = z.strictObject({
   metadata: metadata.default({}),
 });
 export type NewConversation = z.output<typeof newConversation>;
+
+/** What may be changed of a conversation; what is left out stays. Metadata are replaced as a whole. */
+export const conversationChanges = z.strictObject({
+  title: newConversation.shape.title.unwrap().optional(),
+  metadata: metadata.optional(),
+});
+export type ConversationChanges = z.output<typeof conversationChanges>;
+
+/** What begins a fork: the last seq that it takes over (all messages, if left out), and its title (that of the source). */
+export const newFork = z.strictObject({
+  seq: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .optional(),
+  title: newConversation.shape.title.unwrap().optional(),
+});
+export type NewFork = z.output<typeof newFork>;
 
 /** A message to append. Without a `client_message_id` it gets one, and sending it again appends it again. */
 export const newMessage = z.strictObject({

@@ -33,15 +33,38 @@ export class SeqConflict extends ConversationError {
   }
 }
 
+/** The conversation that was created with this Idempotency-Key has ended. */
+export class IdempotencyKeyUsed extends ConversationError {
+  override readonly name = 'IdempotencyKeyUsed';
+  readonly code = 'idempotency_key_used';
+
+  constructor() {
+    super('the conversation that was created with this Idempotency-Key has ended: create another one with a new key');
+  }
+}
+
+/** Users may not do this, or not for anybody but themselves. */
+export class ServerOnly extends ConversationError {
+  override readonly name = 'ServerOnly';
+  readonly code = 'server_only';
+
+  constructor(what: string) {
+    super(`${what}: that takes the secret key`);
+  }
+}
+
 /** A message of that name is there and says something else: sending the same again must send the same. */
 export class ClientMessageIdReused extends ConversationError {
   override readonly name = 'ClientMessageIdReused';
   readonly code = 'client_message_id_reused';
   readonly clientMessageId: string;
-  readonly seq: number;
+  /** Null: that message waits in the outbox. */
+  readonly seq: number | null;
 
-  constructor(clientMessageId: string, seq: number) {
-    super(`message ${seq} has this client_message_id and another role or content: give a new message a new one`);
+  constructor(clientMessageId: string, seq: number | null) {
+    super(
+      `message ${seq ?? 'in the outbox'} has this client_message_id and another role or content: give a new message a new one`,
+    );
     this.clientMessageId = clientMessageId;
     this.seq = seq;
   }
@@ -97,5 +120,77 @@ export class CallerGone extends ConversationError {
 
   constructor(options: ErrorOptions) {
     super('the caller closed the connection before there was an answer', options);
+  }
+}
+
+/** Nobody was set up who could answer. */
+export class UpstreamNotConfigured extends ConversationError {
+  override readonly name = 'UpstreamNotConfigured';
+  readonly code = 'upstream_not_configured';
+
+  constructor() {
+    super('no model is configured here, and nothing was stored: CHAT_UPSTREAMS_FILE of the service names those there are');
+  }
+}
+
+/** An upstream, or a model of it, that is not configured. */
+export class UnknownUpstream extends ConversationError {
+  override readonly name = 'UnknownUpstream';
+  readonly code = 'unknown_upstream';
+  readonly field: 'upstream' | 'model';
+  /** Those that there are. */
+  readonly known: readonly string[];
+
+  constructor(field: 'upstream' | 'model', known: readonly string[]) {
+    super(`there is no such ${field} here, and nothing was stored: it takes one of ${known.join(', ')}`);
+    this.field = field;
+    this.known = known;
+  }
+}
+
+/** The upstream answered with an error, with something that is no answer, or not at all. */
+export class UpstreamFailed extends ConversationError {
+  override readonly name = 'UpstreamFailed';
+  readonly code = 'upstream_failed';
+
+  constructor(upstream: string, what: string, options?: ErrorOptions) {
+    super(`the upstream ${upstream} ${what}; the message is stored: send it again with the same client_message_id`, options);
+  }
+}
+
+/** The upstream did not answer in time. */
+export class UpstreamTimeout extends ConversationError {
+  override readonly name = 'UpstreamTimeout';
+  readonly code = 'upstream_timeout';
+
+  constructor(upstream: string, options?: ErrorOptions) {
+    super(
+      `the upstream ${upstream} did not answer in time; the message is stored: send it again with the same client_message_id`,
+      options,
+    );
+  }
+}
+
+/** The upstream takes no more requests for so many seconds. */
+export class UpstreamBusy extends ConversationError {
+  override readonly name = 'UpstreamBusy';
+  readonly code = 'upstream_busy';
+  readonly retryAfterSeconds: number;
+
+  constructor(upstream: string, retryAfterSeconds: number) {
+    super(
+      `the upstream ${upstream} takes no more requests; the message is stored: send it again in ${retryAfterSeconds} s with the same client_message_id`,
+    );
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** The service is told to stop, and begins nothing that takes long. */
+export class Stopping extends ConversationError {
+  override readonly name = 'Stopping';
+  readonly code = 'stopping';
+
+  constructor() {
+    super('the service is about to stop: send it again with the same client_message_id');
   }
 }

@@ -9,8 +9,19 @@ export const limits = {
   pageBytes: 4 * 1024 * 1024,
   messagesPerAppend: 100,
   messagesPerPage: 100,
+  conversationsPerPage: 100,
   titleLength: 500,
   clientMessageIdLength: 200,
+  /** With a number behind it, it is a client_message_id. */
+  idempotencyKeyLength: 190,
+  /** The longest life that can be asked for. */
+  lifetimeSeconds: 315_360_000,
+  /** How long a conversation that was deleted can be undeleted. After that it is gone for good. */
+  undeleteSeconds: 7 * 86_400,
+  /** How long one that has expired is kept, so that whoever comes back to it hears that it has expired. */
+  expiredSeconds: 24 * 3600,
+  /** Conversations that are removed at once. */
+  removedAtOnce: 100,
   /** Levels of objects and arrays in a request, the outermost included. */
   jsonDepth: 32,
 } as const;

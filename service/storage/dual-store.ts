@@ -1,4 +1,18 @@
-import type { Caller, NamedMessage, NewConversation, Tier } from '../conversation/conversation.ts';
+import type {
+  Caller,
+  ConversationChanges,
+  NamedMessage,
+  NewConversation,
+  NewFork,
+  Tier,
+} from '../conversation/conversation.ts';
+import type {
+  Continued,
+  ConversationList,
+  Created,
+  ListRequest,
+  Stored,
+} from '../conversation/conversation-lifecycle.ts';
 import {
   type Appended,
   type ConversationRecord,
@@ -6,10 +20,10 @@ import {
   mayReach,
   type PageRequest,
   type Probe,
-  type Stored,
   storedMessages,
   type ThreadRead,
 } from '../conversation/conversation-store.ts';
+import type { CleanedUp, Erased, Stats } from '../conversation/conversation-upkeep.ts';
 import { ConversationError, ConversationNotFound, RecordUnavailable } from '../conversation/errors.ts';
 import { limits } from '../conversation/limits.ts';
 import { pageOf, type ThreadPage } from '../conversation/thread-page.ts';
@@ -35,11 +49,77 @@ export class DualStore implements ConversationStore {
     return this.#hot.available ? ['redis', ...this.#record.tiers()] : this.#record.tiers();
   }
 
-  async create(caller: Caller, conversation: NewConversation, ttlSeconds: number): Promise<Stored> {
+  async create(caller: Caller, conversation: NewConversation, ttlSeconds: number, id?: string): Promise<Created> {
     const since = Date.now();
-    const stored = await this.#record.create(caller, conversation, ttlSeconds);
-    await this.#hot.begin(stored, since);
+    const stored = await this.#record.create(caller, conversation, ttlSeconds, id);
+    if (stored.created) await this.#hot.begin(stored, since);
     return stored;
+  }
+
+  async continueOrCreate(
+    caller: Caller,
+    continuationId: string | undefined,
+    conversation: NewConversation,
+    ttlSeconds: number,
+  ): Promise<Continued> {
+    const since = Date.now();
+    const stored = await this.#record.continueOrCreate(caller, continuationId, conversation, ttlSeconds);
+    if (stored.reason !== null) await this.#hot.begin(stored, since);
+    return stored;
+  }
+
+  list(caller: Caller, request: ListRequest, signal: AbortSignal): Promise<ConversationList> {
+    return this.#record.list(caller, request, signal);
+  }
+
+  update(caller: Caller, id: string, changes: ConversationChanges): Promise<Stored> {
+    return this.#write(id, () => this.#record.update(caller, id, changes));
+  }
+
+  clear(caller: Caller, id: string): Promise<Stored> {
+    return this.#write(id, () => this.#record.clear(caller, id));
+  }
+
+  extend(caller: Caller, id: string, ttlSeconds: number | null): Promise<Stored> {
+    return this.#write(id, () => this.#record.extend(caller, id, ttlSeconds));
+  }
+
+  /** Of the fork there is no copy before somebody reads it; that of the source still fits. */
+  fork(caller: Caller, id: string, fork: NewFork): Promise<Stored> {
+    return this.#record.fork(caller, id, fork);
+  }
+
+  delete(caller: Caller, id: string): Promise<Stored> {
+    return this.#write(id, () => this.#record.delete(caller, id));
+  }
+
+  undelete(caller: Caller, id: string): Promise<Stored> {
+    return this.#write(id, () => this.#record.undelete(caller, id));
+  }
+
+  stats(caller: Caller, signal: AbortSignal): Promise<Stats> {
+    return this.#record.stats(caller, signal);
+  }
+
+  async cleanUp(): Promise<CleanedUp> {
+    const cleanedUp = await this.#record.cleanUp();
+    await Promise.all(cleanedUp.removed.map((id) => this.#hot.doubt(id)));
+    return cleanedUp;
+  }
+
+  /** Copies go before what they are copies of: whatever ends this in the middle, what is erased is found nowhere. */
+  async eraseUser(caller: Caller, userId: string): Promise<Erased> {
+    const announced = new Map<string, string | undefined>();
+    const erased = await this.#record.eraseUser(caller, userId, async (ids) => {
+      await Promise.all(
+        ids.map(async (id) => {
+          announced.set(id, await this.#hot.announce(id));
+          await this.#hot.doubt(id);
+        }),
+      );
+    });
+    await Promise.all([...announced].map(([id, token]) => this.#hot.doubt(id, token)));
+    return erased;
   }
 
   async append(
@@ -85,6 +165,22 @@ export class DualStore implements ConversationStore {
     return this.#record.close();
   }
 
+  /** A write that is no append. What it makes of the thread is for the next reader to fetch. */
+  async #write(id: string, work: () => Promise<Stored>): Promise<Stored> {
+    const announced = this.#hot.announce(id);
+    let stored: Stored;
+    try {
+      stored = await work();
+    } catch (error) {
+      const token = await announced;
+      if (!isRefusal(error)) await this.#hot.doubt(id);
+      else if (token !== undefined) await this.#hot.withdraw(id, token);
+      throw error;
+    }
+    await this.#hot.doubt(id, await announced);
+    return stored;
+  }
+
   /** What the record has, with one call to it, and puts that into Redis. A copy is served when the record says that it fits. */
   async #refreshed({ caller, id, page, signal }: Asked, found: Found): Promise<ThreadRead> {
     const since = Date.now();
@@ -92,7 +188,7 @@ export class DualStore implements ConversationStore {
     const limit = token === undefined ? page.limit : limits.messagesPerPage;
     const copy = typeof found === 'object' ? found.copy : undefined;
     const answer = await this.#record
-      .readUnlessUnchanged(caller, id, limit, copy?.conversation.last_seq, signal)
+      .readUnlessUnchanged(caller, id, limit, copy?.conversation, signal)
       .catch(async (error: unknown) => {
         if (copy !== undefined && error instanceof ConversationNotFound && mayReach(caller, copy.conversation)) {
           await this.#hot.doubt(id); // deleted in the record

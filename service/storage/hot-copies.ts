@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Conversation, Message } from '../conversation/conversation.ts';
-import type { Stored, ThreadRead } from '../conversation/conversation-store.ts';
+import type { Stored } from '../conversation/conversation-lifecycle.ts';
+import type { ThreadRead } from '../conversation/conversation-store.ts';
 import { limits } from '../conversation/limits.ts';
 import { type Decoded, decodeCopy, encode, encodeCopy, type HotCopy } from './hot-copy.ts';
 import * as scripts from './hot-copy-scripts.ts';
@@ -55,6 +56,17 @@ export class HotCopies {
     if (list === 'torn') return list;
     const decoded = decodeCopy(list);
     return typeof decoded === 'string' ? decoded : { ...decoded, trusted: this.#isTrusted(decoded.copy) };
+  }
+
+  /** What was known of a thread before whatever is being written to it now: for when the record can't be asked. */
+  async known(id: string): Promise<HotCopy | undefined> {
+    const list = await this.#attempt(
+      id,
+      () => this.#redis.client.lrange(keyOf(id), 0, -1),
+      () => [],
+    );
+    const decoded = list === undefined ? 'absent' : decodeCopy(list, 'ignore');
+    return typeof decoded === 'string' ? undefined : decoded.copy;
   }
 
   /** The right to bring a copy from the record; undefined when somebody writes at this moment, or Redis is away. */
@@ -116,9 +128,12 @@ export class HotCopies {
     await this.#run(id, withdraw, [token]);
   }
 
-  /** It is not known what was written, or what others made of it: the copy goes, and nobody may put one back for now. */
-  async doubt(id: string): Promise<void> {
-    await this.#run(id, doubt, []);
+  /**
+   * The copy goes. Without a token it is not known what was written, or what others made of it, and nobody may put one
+   * back for now; with one, what was announced was written.
+   */
+  async doubt(id: string, token?: string): Promise<void> {
+    await this.#run(id, doubt, [token ?? '']);
   }
 
   #isTrusted({ checked, conversation }: HotCopy): boolean {

@@ -81,10 +81,17 @@ end
 return 'withdrawn'
 `;
 
-/** KEYS: copy. ARGV: none. It is unknown what the writer wrote: its announcement stays until its deadline. */
+/**
+ * KEYS: copy. ARGV: token or ''. The writer of that token is back, and the copy does not fit any more. Without a token it
+ * is unknown what was written: the announcement stays until its deadline.
+ */
 export const doubt = `${prelude}
 local control = load()
-if control then save(stripped(control)) end
+if control then
+  control = stripped(control)
+  control.writers[ARGV[1]] = nil
+  if ARGV[1] == '' or next(control.writers) then save(control) end
+end
 return 'dropped'
 `;
 

@@ -50,18 +50,21 @@ export function encode(value: Conversation | Message): string {
   return crc32(json).toString(16).padStart(8, '0') + json;
 }
 
-/** Never trusts what it reads: a copy that is not whole in every way is `torn`. */
-export function decodeCopy(list: readonly string[]): Decoded {
+/** Never trusts what it reads: a copy that is not whole in every way is `torn`. `writers: 'ignore'` is never `busy`. */
+export function decodeCopy(list: readonly string[], writers: 'respect' | 'ignore' = 'respect'): Decoded {
   const [first, head, ...rest] = list;
   if (first === undefined) return 'absent';
   const control = controlShape.safeParse(parsed(first)).data;
   if (control === undefined) return 'torn';
-  if (Object.keys(control.writers).length > 0) return 'busy';
+  if (writers === 'respect' && Object.keys(control.writers).length > 0) return 'busy';
   const { last, count, earlier, checked } = control;
   if (last === undefined) return 'absent';
   if (head === undefined || count !== rest.length || earlier === undefined || checked === undefined) return 'torn';
   const owner = conversation.safeParse(decode(head)).data;
-  if (owner === undefined || owner.last_seq !== last || (count === 0 && (last > 0 || earlier))) return 'torn';
+  if (owner === undefined || owner.last_seq !== last) return 'torn';
+  const { cleared_seq: cleared } = owner;
+  // It has everything that was not cleared, or what is left out lies before it; and nothing that was cleared.
+  if (last - count < cleared || earlier !== last - count > cleared || (count === 0 && earlier)) return 'torn';
   const messages = [];
   for (const [index, text] of rest.entries()) {
     const found = message.safeParse(decode(text)).data;

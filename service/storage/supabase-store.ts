@@ -1,30 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import {
-  type Caller,
-  conversation,
-  message,
-  type NamedMessage,
-  type NewConversation,
-  receipt,
-  type Tier,
-} from '../conversation/conversation.ts';
+import { type Caller, message, type NamedMessage, receipt, type Tier } from '../conversation/conversation.ts';
 import type {
   Appended,
   ConversationRecord,
+  Extent,
   PageRequest,
   Probe,
-  Stored,
   ThreadRead,
 } from '../conversation/conversation-store.ts';
 import { ClientMessageIdReused, ConversationNotFound, RecordUnavailable, SeqConflict } from '../conversation/errors.ts';
-import { SupabaseCalls, type SupabaseSettings } from './supabase-calls.ts';
+import type { SupabaseSettings } from './supabase-calls.ts';
 import { SupabaseFailure, supabaseError } from './supabase-error.ts';
+import { head, notFound, SupabaseLifecycle } from './supabase-lifecycle.ts';
 import { poolLimits } from './supabase-pool.ts';
 
 // What the functions of the migrations return.
-const head = z.object({ conversation, expires_in_ms: z.number().nullable() });
-const notFound = z.object({ status: z.literal('not_found') });
 const read = z.discriminatedUnion('status', [
   notFound,
   head.extend({ status: z.literal('unchanged') }),
@@ -53,14 +44,12 @@ const nobodysConversation = '00000000-0000-0000-0000-000000000000';
  * Conversations in PostgreSQL, through Supabase's API: one call for everything. A user's calls are made under the
  * user's own token, so that row-level security decides what there is for them.
  */
-export class SupabaseStore implements ConversationRecord {
+export class SupabaseStore extends SupabaseLifecycle implements ConversationRecord {
   readonly probes: readonly Probe[];
-  /** For whatever else is kept there. They end with this store. */
-  readonly calls: SupabaseCalls;
 
   constructor(settings: SupabaseSettings) {
+    super(settings);
     const { url, publishableKey } = settings;
-    this.calls = new SupabaseCalls(settings);
     this.probes = [
       { name: 'supabase', required: true, answer: (signal) => this.#askGateway(url, publishableKey, signal) },
       { name: 'database', required: true, answer: (signal) => this.#askDatabase(signal) },
@@ -69,16 +58,6 @@ export class SupabaseStore implements ConversationRecord {
 
   tiers(): readonly Tier[] {
     return ['supabase'];
-  }
-
-  async create(caller: Caller, { title, metadata }: NewConversation, ttlSeconds: number): Promise<Stored> {
-    const stored = await this.calls.call(
-      caller,
-      'create_conversation',
-      { title, metadata, ttl_seconds: ttlSeconds },
-      head,
-    );
-    return { tier: 'supabase', ...stored };
   }
 
   async append(
@@ -109,8 +88,8 @@ export class SupabaseStore implements ConversationRecord {
     return result;
   }
 
-  readUnlessUnchanged(caller: Caller, id: string, limit: number, knownSeq: number | undefined, signal: AbortSignal) {
-    return this.#read(caller, id, { limit }, knownSeq, signal);
+  readUnlessUnchanged(caller: Caller, id: string, limit: number, known: Extent | undefined, signal: AbortSignal) {
+    return this.#read(caller, id, { limit }, known, signal);
   }
 
   /**
@@ -136,13 +115,14 @@ export class SupabaseStore implements ConversationRecord {
     return this.calls.close();
   }
 
-  async #read(caller: Caller, id: string, page: PageRequest, knownSeq: number | undefined, signal: AbortSignal) {
+  async #read(caller: Caller, id: string, page: PageRequest, known: Extent | undefined, signal: AbortSignal) {
     const input = {
       conversation_id: id,
       max_messages: page.limit,
       before_seq: page.before ?? null,
       after_seq: page.after ?? null,
-      known_seq: knownSeq ?? null,
+      known_seq: known?.last_seq ?? null,
+      known_cleared_seq: known?.cleared_seq ?? null,
     };
     const result = await this.calls.call(caller, 'read_thread', input, read, signal);
     if (result.status === 'not_found') throw new ConversationNotFound();

@@ -10,10 +10,13 @@ const conversation = (lastSeq: number): Conversation => ({
   title: 'Ä title',
   metadata: { list: [], empty: {} },
   last_seq: lastSeq,
+  cleared_seq: 0,
+  forked_from: null,
   created_at: time,
   updated_at: time,
   accessed_at: time,
   expires_at: null,
+  deleted_at: null,
 });
 const message = (seq: number): Message => ({
   seq,
