@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Settings } from './config.ts';
 import { ConversationService, type Operation } from './conversation/conversation-service.ts';
+import { LocalEvents } from './events/local-events.ts';
+import { RedisEvents } from './events/redis-events.ts';
 import { Health } from './health/health.ts';
 import { createApp } from './http/app.ts';
 import { Authentication } from './http/authentication.ts';
@@ -25,8 +27,12 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const { backend } = settings.storage;
   const storage = await openStorage(settings.storage, log, options.untilStarted);
   log.info({ backend, tiers: storage.store.tiers(), warning: storage.warning }, 'storage is open');
+  const heardHere = new LocalEvents();
+  const shared =
+    settings.storage.redis && storage.redis && new RedisEvents(settings.storage.redis, storage.redis, heardHere, log);
   const conversations = new ConversationService({
     store: storage.store,
+    events: shared ?? heardHere,
     lifetimeSeconds: settings.lifetimeSeconds,
     onOperation: (operation) => logIfSlow(operation, log),
   });
@@ -49,7 +55,11 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     releaseId: settings.releaseId,
     isStopping: options.isStopping,
   });
-  return { app, close: storage.close };
+  const close = async () => {
+    shared?.close();
+    await storage.close();
+  };
+  return { app, close };
 }
 
 function logIfSlow({ name, milliseconds, tier, code }: Operation, log: Logger): void {

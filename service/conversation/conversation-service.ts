@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller, Metadata, NamedMessage, NewConversation, NewMessages, Tier } from './conversation.ts';
+import type { ConversationEvents } from './conversation-events.ts';
 import type { Appended, ConversationStore, PageRequest, Stored, ThreadRead } from './conversation-store.ts';
 import { ConversationError, TooLarge } from './errors.ts';
 import { limits } from './limits.ts';
@@ -14,6 +15,8 @@ export interface Operation {
 
 export interface ConversationServiceParts {
   readonly store: ConversationStore;
+  /** Hears of every write that has reached the record. */
+  readonly events: ConversationEvents;
   /** How long a conversation lives after it was last read or written. */
   readonly lifetimeSeconds: number;
   readonly onOperation: (operation: Operation) => void;
@@ -36,7 +39,15 @@ export class ConversationService {
 
   async append(caller: Caller, id: string, messages: NewMessages, expectedSeq?: number): Promise<Appended> {
     const named = messages.map(withName);
-    return this.#observed('append', () => this.#parts.store.append(caller, id, named, expectedSeq));
+    const appended = await this.#observed('append', () => this.#parts.store.append(caller, id, named, expectedSeq));
+    if (appended.durability === 'record' && appended.receipts.some(({ duplicate }) => !duplicate)) {
+      this.#parts.events.publish({
+        kind: 'appended',
+        conversation_id: appended.conversation.id,
+        last_seq: appended.conversation.last_seq,
+      });
+    }
+    return appended;
   }
 
   async read(caller: Caller, id: string, page: PageRequest, signal: AbortSignal): Promise<ThreadRead> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { ConversationService } from '../../../service/conversation/conversation-service.ts';
 import type { ConversationStore, Probe } from '../../../service/conversation/conversation-store.ts';
+import { LocalEvents } from '../../../service/events/local-events.ts';
 import { Health } from '../../../service/health/health.ts';
 import { createApp } from '../../../service/http/app.ts';
 import { Authentication } from '../../../service/http/authentication.ts';
@@ -34,7 +35,12 @@ export function httpApi(
   const lines: string[] = [];
   const log = createLogger({ level: 'trace', releaseId: 'r1' }, { write: (line) => void lines.push(line) });
   const app = createApp({
-    conversations: new ConversationService({ store, lifetimeSeconds: 3600, onOperation: () => undefined }),
+    conversations: new ConversationService({
+      store,
+      events: new LocalEvents(),
+      lifetimeSeconds: 3600,
+      onOperation: () => undefined,
+    }),
     health: new Health({
       releaseId: 'r1',
       backend: 'memory',
