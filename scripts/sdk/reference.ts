@@ -72,7 +72,7 @@ export function reference(schema: string): string {
   return `${[
     introduction,
     '## Provider',
-    `${provider.description} Every value can come from \`new supabase.Provider(…)\`, from \`pulumi config set supabase:<name>\`, or from the environment: \`SUPABASE_URL\`, \`SUPABASE_SECRET_KEY\`, \`SUPABASE_DATABASE_URL\`.`,
+    `${provider.description} Every value can come from \`new supabase.Provider(…)\`, from \`pulumi config set supabase:<name>\`, or from the environment: \`SUPABASE_URL\`, \`SUPABASE_SECRET_KEY\`, \`SUPABASE_DATABASE_URL\`, \`SUPABASE_ACCESS_TOKEN\`, \`SUPABASE_PROJECT_REF\`.`,
     `\`\`\`typescript
 import * as supabase from '@pulumi/supabase';
 

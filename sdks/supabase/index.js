@@ -35,13 +35,17 @@ var __importStar = (this && this.__importStar) || (function () {
     };
 })();
 Object.defineProperty(exports, "__esModule", { value: true });
-exports.config = exports.Provider = exports.Migrations = exports.Bucket = void 0;
+exports.config = exports.Provider = exports.ProjectSettings = exports.Project = exports.Migrations = exports.Bucket = void 0;
 const pulumi = __importStar(require("@pulumi/pulumi"));
 const utilities = __importStar(require("./utilities"));
 exports.Bucket = null;
 utilities.lazyLoad(exports, ["Bucket"], () => require("./bucket"));
 exports.Migrations = null;
 utilities.lazyLoad(exports, ["Migrations"], () => require("./migrations"));
+exports.Project = null;
+utilities.lazyLoad(exports, ["Project"], () => require("./project"));
+exports.ProjectSettings = null;
+utilities.lazyLoad(exports, ["ProjectSettings"], () => require("./projectSettings"));
 exports.Provider = null;
 utilities.lazyLoad(exports, ["Provider"], () => require("./provider"));
 // Export sub-modules:
@@ -55,6 +59,10 @@ const _module = {
                 return new exports.Bucket(name, undefined, { urn });
             case "supabase:index:Migrations":
                 return new exports.Migrations(name, undefined, { urn });
+            case "supabase:index:Project":
+                return new exports.Project(name, undefined, { urn });
+            case "supabase:index:ProjectSettings":
+                return new exports.ProjectSettings(name, undefined, { urn });
             default:
                 throw new Error(`unknown resource type ${type}`);
         }

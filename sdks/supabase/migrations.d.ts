@@ -9,6 +9,10 @@ import * as pulumi from "@pulumi/pulumi";
  * - Every file is parsed by PostgreSQL's own parser before any runs. An error names file and line, nothing of that file
  *   is applied, and the next update goes on from there.
  * - The preview lists the files that would run, and says so when the database can't be reached.
+ * - What would stop or break a service that runs is refused before anything runs, with the safe form: table rewrites, indexes
+ *   and constraints built under a lock on a table with rows, drops, renames, row-level security switched off. `-- allow: <rule>:
+ *   <reason>` above a statement lets it through; a file that takes away what earlier releases use says so in its header,
+ *   `-- contract: <reason>`. Rules: [migrations](../migrations.md).
  * - An applied file that was edited or is missing, and a new file before the newest applied one, are errors that say how to
  *   go on. Applied migrations are never undone: deleting the resource leaves schema, data and ledger.
  * - Of two updates at once the second waits.
@@ -42,6 +46,12 @@ export declare class Migrations extends pulumi.CustomResource {
      * Applied migrations, `<version>_<name>`, in order: what the ledger says.
      */
     readonly applied: pulumi.Output<string[]>;
+    /**
+     * The applied migrations that take away what earlier releases use, each with its reason: nothing from before one of them can be rolled back to.
+     */
+    readonly contracts: pulumi.Output<{
+        [key: string]: string;
+    }>;
     /**
      * Directory of files named `<version>_<name>.sql`, relative to the folder of `Pulumi.yaml`. The versions are digits, all of the same length.
      */

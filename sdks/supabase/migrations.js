@@ -48,6 +48,10 @@ const utilities = __importStar(require("./utilities"));
  * - Every file is parsed by PostgreSQL's own parser before any runs. An error names file and line, nothing of that file
  *   is applied, and the next update goes on from there.
  * - The preview lists the files that would run, and says so when the database can't be reached.
+ * - What would stop or break a service that runs is refused before anything runs, with the safe form: table rewrites, indexes
+ *   and constraints built under a lock on a table with rows, drops, renames, row-level security switched off. `-- allow: <rule>:
+ *   <reason>` above a statement lets it through; a file that takes away what earlier releases use says so in its header,
+ *   `-- contract: <reason>`. Rules: [migrations](../migrations.md).
  * - An applied file that was edited or is missing, and a new file before the newest applied one, are errors that say how to
  *   go on. Applied migrations are never undone: deleting the resource leaves schema, data and ledger.
  * - Of two updates at once the second waits.
@@ -103,11 +107,13 @@ class Migrations extends pulumi.CustomResource {
             resourceInputs["databaseUrl"] = args?.databaseUrl ? pulumi.secret(args.databaseUrl) : undefined;
             resourceInputs["directory"] = args?.directory;
             resourceInputs["applied"] = undefined /*out*/;
+            resourceInputs["contracts"] = undefined /*out*/;
             resourceInputs["files"] = undefined /*out*/;
             resourceInputs["head"] = undefined /*out*/;
         }
         else {
             resourceInputs["applied"] = undefined /*out*/;
+            resourceInputs["contracts"] = undefined /*out*/;
             resourceInputs["directory"] = undefined /*out*/;
             resourceInputs["files"] = undefined /*out*/;
             resourceInputs["head"] = undefined /*out*/;

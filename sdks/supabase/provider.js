@@ -65,7 +65,11 @@ class Provider extends pulumi.ProviderResource {
         let resourceInputs = {};
         opts = opts || {};
         {
+            resourceInputs["accessToken"] = args?.accessToken ? pulumi.secret(args.accessToken) : undefined;
             resourceInputs["databaseUrl"] = args?.databaseUrl ? pulumi.secret(args.databaseUrl) : undefined;
+            resourceInputs["managementUrl"] = args?.managementUrl;
+            resourceInputs["projectRef"] = args?.projectRef;
+            resourceInputs["projectUrl"] = args?.projectUrl;
             resourceInputs["secretKey"] = args?.secretKey ? pulumi.secret(args.secretKey) : undefined;
             resourceInputs["url"] = args?.url;
         }

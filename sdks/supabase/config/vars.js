@@ -37,9 +37,33 @@ var __importStar = (this && this.__importStar) || (function () {
 Object.defineProperty(exports, "__esModule", { value: true });
 const pulumi = __importStar(require("@pulumi/pulumi"));
 const __config = new pulumi.Config("supabase");
+Object.defineProperty(exports, "accessToken", {
+    get() {
+        return __config.get("accessToken");
+    },
+    enumerable: true,
+});
 Object.defineProperty(exports, "databaseUrl", {
     get() {
         return __config.get("databaseUrl");
+    },
+    enumerable: true,
+});
+Object.defineProperty(exports, "managementUrl", {
+    get() {
+        return __config.get("managementUrl");
+    },
+    enumerable: true,
+});
+Object.defineProperty(exports, "projectRef", {
+    get() {
+        return __config.get("projectRef");
+    },
+    enumerable: true,
+});
+Object.defineProperty(exports, "projectUrl", {
+    get() {
+        return __config.get("projectUrl");
     },
     enumerable: true,
 });

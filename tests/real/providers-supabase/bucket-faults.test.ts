@@ -97,7 +97,9 @@ test.each([
   const context = contextFor(url, key);
   await definition.create(wanted, context);
   expect(requests).toEqual([read, read, create]);
-  expect(context.said.progress).toEqual([`${new URL(url).host} ${said}: asking again in 0.5 s (2 of 5)`]);
+  const [line = '', ...more] = context.said.progress;
+  expect(more).toEqual([]);
+  expect(line).toContain(`${new URL(url).host} ${said}: asking again in 0.`);
 });
 
 test.each([

@@ -18,6 +18,13 @@ test('a missing one is told with the ways to set it; a secret is set as one', ()
   expect(() => required({}, 'url')).toThrow('pulumi config set supabase:url <value>, or set SUPABASE_URL');
 });
 
+test('a mistake in the environment is told without repeating it', () => {
+  vi.stubEnv('SUPABASE_ACCESS_TOKEN', 'sbp_with a\nline break');
+  expect(() => required({}, 'accessToken')).toThrow(
+    expect.objectContaining({ message: 'SUPABASE_ACCESS_TOKEN must be an access token (sbp_…)' }),
+  );
+});
+
 test.each([
   { url: 'localhost:54321' },
   { url: 'ftp://x' },

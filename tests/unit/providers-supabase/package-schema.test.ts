@@ -19,7 +19,18 @@ test('everything that a person reads is described', () => {
 test('what holds a password is secret in the schema, so that the SDK has it encrypted', () => {
   const secret = (properties: Record<string, { secret?: true | undefined }>) =>
     Object.entries(properties).flatMap(([name, property]) => (property.secret ? [name] : []));
-  expect(secret(schema.provider.inputProperties)).toEqual(['secretKey', 'databaseUrl']);
+  expect(secret(schema.provider.inputProperties)).toEqual(['secretKey', 'databaseUrl', 'accessToken']);
+  expect(secret(schema.resources['supabase:index:Project']?.inputProperties ?? {})).toEqual(['databasePassword']);
+  expect(secret(schema.resources['supabase:index:Project']?.properties ?? {})).toEqual([
+    'databaseUrl',
+    'publishableKey',
+    'secretKey',
+    'jwtSecret',
+  ]);
+  expect(secret(schema.resources['supabase:index:ProjectSettings']?.inputProperties ?? {})).toEqual([
+    'googleClientSecret',
+    'appleClientSecret',
+  ]);
   expect(secret(schema.resources['supabase:index:Migrations']?.inputProperties ?? {})).toEqual(['databaseUrl']);
 });
 

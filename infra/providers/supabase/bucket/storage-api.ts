@@ -1,6 +1,6 @@
 import { createClient, StorageApiError } from '@supabase/supabase-js';
 import { z } from 'zod';
-import { type ResilienceOptions, reasonOf, resilientFetch } from './resilient-fetch.ts';
+import { type ResilienceOptions, reasonOf, resilientFetch } from '../http/resilient-fetch.ts';
 
 /** What can be set on a bucket; null is "no limit of its own". */
 export interface BucketSettings {
@@ -45,13 +45,16 @@ const bucketReply = z.object({
 });
 const listReply = z.array(z.object({ name: z.string(), id: z.string().nullable() }));
 
+/** In Supabase's Storage API everything but making a bucket can be done twice; a listing is a POST as well. */
+const isRepeatable = (method: string, { pathname }: URL) => method !== 'POST' || pathname.includes('/object/list/');
+
 export type StorageApi = ReturnType<typeof storageApi>;
 
 /** The part of Supabase's Storage API that buckets are managed with. Every call throws {@link StorageRequestError}. */
 export function storageApi(url: string, secretKey: string, options: ResilienceOptions) {
   const { storage } = createClient(url, secretKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { fetch: resilientFetch(options) },
+    global: { fetch: resilientFetch(options, isRepeatable) },
   });
   const parse = <T>(what: string, reply: { data: unknown; error: unknown }, schema: z.ZodType<T>): T => {
     if (reply.error) throw new StorageRequestError(what, url, reply.error);

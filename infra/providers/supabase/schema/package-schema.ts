@@ -13,7 +13,8 @@ export function packageSchema() {
     name: 'supabase',
     displayName: 'Supabase',
     version,
-    description: 'Supabase as code, hosted or embedded: schema migrations and storage buckets.',
+    description:
+      'Supabase as code, hosted or embedded: projects and their settings, schema migrations, storage buckets.',
     keywords: ['category/database', 'kind/native', 'supabase', 'postgresql'],
     license: 'Apache-2.0',
     config: { variables: config.properties },
