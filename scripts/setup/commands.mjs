@@ -27,32 +27,38 @@ export const commands = {
   up: {
     summary: 'deploy the stack, smoke-test it, say where things are',
     needs: (args, root) => onStack(args, root, [...local, baseImage({ for: 'stack' })]),
-    runs: ['script', 'up.ts'],
+    runs: ['script', 'scripts/up.ts'],
   },
   down: {
     summary: 'take the stack down; its data stays (-- --volumes: that, too)',
     needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
-    runs: ['script', 'down.ts'],
+    runs: ['script', 'scripts/down.ts'],
   },
   smoke: {
     summary: 'restart each container of the stack, read a conversation back from each tier',
     needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
-    runs: ['script', 'smoke.ts'],
+    runs: ['script', 'scripts/smoke.ts'],
   },
   test: {
     summary: 'check the code and run every test (-- arguments for vitest)',
     needs: (args) => (onlyUnitTests(args) ? typescript : [...local, baseImage({ for: 'tests' })]),
-    runs: ['script', 'test.ts'],
+    runs: ['script', 'scripts/test.ts'],
   },
   check: {
     summary: 'check the code: types, style, import boundaries, dead code',
     needs: () => typescript,
-    runs: ['script', 'check.ts'],
+    runs: ['script', 'scripts/check.ts'],
   },
   sdk: {
     summary: 'generate sdks/supabase anew from the provider’s schema (-- --check: only compare)',
     needs: () => typescript,
-    runs: ['script', 'sdk.ts'],
+    runs: ['script', 'scripts/sdk.ts'],
+  },
+  benchmark: {
+    summary: 'measure the conversation service beside the limit and its peers (-- --help)',
+    needs: (args) =>
+      asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })],
+    runs: ['script', 'benchmarks/service/main.ts'],
   },
   pulumi: {
     summary: 'any Pulumi command, with the kit’s own engine, home and state (-- up -s local)',
@@ -74,7 +80,7 @@ export const commands = {
 export const usage = `npm run <command> [-- arguments]
 
 ${Object.entries(commands)
-  .map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
   .join('\n')}
 
 Each command first puts in place what it needs, in the folder .kit of the project, and skips what is there. It says so

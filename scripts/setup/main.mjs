@@ -91,7 +91,7 @@ async function follow(kit, { runs: [kind, script] }, args) {
     case 'pulumi':
       return handOver(join(kit.bin, 'pulumi'), args, { env: kitEnvironment(kit), cwd: process.cwd() });
     case 'script':
-      return handOver(join(kit.bin, 'node'), [join('scripts', script), ...args], {
+      return handOver(join(kit.bin, 'node'), [script, ...args], {
         env: kitEnvironment(kit),
         cwd: kit.root,
       });

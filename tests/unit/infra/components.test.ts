@@ -38,6 +38,7 @@ describe('the components', () => {
         image,
         supabase: { url: 'http://supabase:54321', publishableKey: 'p', secretKey: 's', jwtSecret: 'j' },
         redis: { url: 'redis://redis:6379', password: 'a secret' },
+        outbox: new docker.Volume('outbox'),
         timeoutHours: 24,
         logLevel: 'info',
         secretsGeneration: 1,

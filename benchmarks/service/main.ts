@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Candidate } from './candidate.ts';
+import { inProcess, overHttp, postgresCall, supabaseCall } from './conversation-service.ts';
+import { rawPostgres, rawRedis } from './limits.ts';
+import { peerCandidates } from './peers.ts';
+import { describeMachine, type Machine, markdown, spread, tablesOf } from './report.ts';
+import { startServers } from './servers.ts';
+import { soak } from './soak.ts';
+import { type Effort, measureAll, type Series } from './workloads.ts';
+
+const usage = `npm run benchmark -- [options]
+
+Measures the conversation service beside the limit and beside what a user would pick instead, on one Redis and one
+PostgreSQL, and writes benchmarks/service/results.md and results.json.
+
+  --rounds <n>   5
+  --times <n>    100: operations behind each p50
+  --quick        1 round, short threads; writes no file
+  --soak <min>   instead: so many minutes of load, and the memory of the service meanwhile; writes soak.json
+  --help`;
+
+const thorough: Effort = {
+  rounds: 5,
+  times: 100,
+  writers: 64,
+  appendsPerWriter: 10,
+  lengths: [100, 1_000, 10_000, 100_000],
+};
+const quick: Effort = { rounds: 1, times: 20, writers: 16, appendsPerWriter: 5, lengths: [100, 1_000] };
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    times: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    soak: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) console.log(usage);
+else if (values.soak !== undefined) await runSoak(Number(values.soak));
+else await run();
+
+async function run(): Promise<void> {
+  const base = values.quick ? quick : thorough;
+  const effort = {
+    ...base,
+    rounds: Number(values.rounds ?? base.rounds),
+    times: Number(values.times ?? base.times),
+  };
+  const python = await installPeers();
+  const servers = await startServers();
+  const candidates: Candidate[] = [];
+  try {
+    const machine = await describeMachine(servers);
+    const open = [rawRedis, rawPostgres, postgresCall, supabaseCall, inProcess, overHttp, ...peerCandidates(python)];
+    for (const opening of open) candidates.push(await opening(servers));
+    const series = await measureAll(candidates, servers, effort, (step) => console.error(`  ${step}`));
+    const text = page(machine, effort, series, candidates);
+    console.log(text);
+    if (!values.quick) await save(text, { machine, effort, series });
+  } finally {
+    for (const candidate of candidates.reverse()) await candidate.close();
+    await servers.close();
+  }
+}
+
+async function runSoak(minutes: number): Promise<void> {
+  const servers = await startServers();
+  try {
+    const machine = await describeMachine(servers);
+    const service = await overHttp(servers);
+    const result = await soak(service, minutes, (mebibytes) => console.error(`  ${mebibytes.toFixed(1)} MiB`));
+    await service.close();
+    await writeFile(join(import.meta.dirname, 'soak.json'), `${JSON.stringify({ machine, ...result }, null, 2)}\n`);
+    const { appends, reads, memory, growth } = result;
+    console.log(
+      `${appends} appends and ${reads} reads in ${minutes} min; ${figures(memory)} MiB; at the end × ${growth.toFixed(3)} of the second quarter`,
+    );
+  } finally {
+    await servers.close();
+  }
+}
+
+function figures(memory: readonly number[]): string {
+  return `${Math.min(...memory).toFixed(0)} to ${Math.max(...memory).toFixed(0)}`;
+}
+
+/** Installs the peers at the versions that are pinned, where they are not there yet. Returns their Python. */
+async function installPeers(): Promise<string> {
+  const directory = join(import.meta.dirname, 'peers');
+  const environment = join(import.meta.dirname, '../../.kit/benchmark-python');
+  await execute('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--silent'], directory);
+  await execute('python3', ['-m', 'venv', environment], directory);
+  const python = join(environment, 'bin/python');
+  await execute(python, ['-m', 'pip', 'install', '--quiet', '--requirement', 'requirements.txt'], directory);
+  return python;
+}
+
+async function execute(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}; what it said is above`);
+}
+
+function page(machine: Machine, effort: Effort, series: readonly Series[], candidates: readonly Candidate[]): string {
+  const rows = Object.entries(machine).map(([name, value]) => [name.replaceAll('_', ' '), String(value)]);
+  return [
+    '# Benchmark of the conversation service',
+    '',
+    `${effort.rounds} rounds, one candidate after the other in each, ${effort.times} operations behind each p50: the median`,
+    'of the rounds, and their range. Ratios are taken within a round. `npm run benchmark` writes this file.',
+    '',
+    markdown(['machine', ''], rows),
+    '',
+    ...ownShare(series),
+    tablesOf(series, candidates),
+  ].join('\n');
+}
+
+/** What the service adds to the one call that it makes, round by round. */
+function ownShare(series: readonly Series[]): string[] {
+  const rows = ['append one message', 'read the last 100 after FLUSHALL'].flatMap((workload) => {
+    const of = (candidate: string) =>
+      series.find((entry) => entry.workload === workload && entry.length === 100 && entry.candidate === candidate);
+    const own = of('conversation-kit, in process');
+    const call = of('the call to Supabase alone');
+    if (own === undefined || call === undefined) return [];
+    return [[workload, spread(own.rounds.map((value, round) => value - (call.rounds[round] ?? Number.NaN)))]];
+  });
+  return [
+    'The service’s own share, in ms p50 beyond the call to Supabase that it makes:',
+    '',
+    markdown(['', 'ms'], rows),
+    '',
+  ];
+}
+
+async function save(text: string, results: { machine: Machine; effort: Effort; series: Series[] }): Promise<void> {
+  await writeFile(join(import.meta.dirname, 'results.md'), `${text}\n`);
+  await writeFile(join(import.meta.dirname, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+}
