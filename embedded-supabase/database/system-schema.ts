@@ -20,6 +20,18 @@ end $$;
 alter role service_role bypassrls;
 grant anon, authenticated, service_role to authenticator;
 
+-- Migrations run as this user, with the search path and the default privileges that hosted Supabase gives to theirs. The
+-- privileges once, to an empty database: what a migration takes back is not given again at the next start.
+do $$
+begin
+  execute format('alter role %I in database %I set search_path to "$user", public, extensions', current_user, current_database());
+  if to_regnamespace('storage') is null then
+    alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+    alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+    alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+  end if;
+end $$;
+
 create schema if not exists auth;
 create schema if not exists storage;
 create schema if not exists extensions;
@@ -27,15 +39,6 @@ grant usage on schema public, auth, storage, extensions to anon, authenticated, 
 
 create extension if not exists pgcrypto with schema extensions;
 create extension if not exists "uuid-ossp" with schema extensions;
-
--- Migrations run as this user, with the search path and the default privileges that hosted Supabase gives to theirs.
-do $$
-begin
-  execute format('alter role %I in database %I set search_path to "$user", public, extensions', current_user, current_database());
-end $$;
-alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
-alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
-alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
 `;
 
 /** After lite's own tables: what hosted Supabase has around them. */

@@ -1,7 +1,7 @@
 import type { PropertyDiff, ResourceContext } from '../../plugin/resource.ts';
 import type { SupabaseConfig } from '../config.ts';
+import { withDatabase } from '../database/connection.ts';
 import { DatabaseUnreachableError } from '../database/database.ts';
-import { withDatabase } from './connection.ts';
 import { noFacts } from './danger/facts.ts';
 import { findDangers, refuseDangers } from './danger/find-dangers.ts';
 import { type LedgerEntry, readLedger } from './ledger.ts';

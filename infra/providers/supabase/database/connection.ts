@@ -1,10 +1,14 @@
 import type { ResourceContext } from '../../plugin/resource.ts';
 import { required, type SupabaseConfig } from '../config.ts';
-import { connect, type Database } from '../database/database.ts';
-import { type DatabaseAddress, parseDatabaseUrl } from '../database/database-url.ts';
-import type { MigrationsInputs } from './properties.ts';
+import { connect, type Database } from './database.ts';
+import { type DatabaseAddress, parseDatabaseUrl } from './database-url.ts';
 
 type Context = ResourceContext<SupabaseConfig>;
+
+/** Inputs of a resource that works on a database. */
+interface WithDatabaseUrl {
+  readonly databaseUrl?: string | undefined;
+}
 
 /** Seconds; a preview does not wait for a database that is not there yet. */
 const patience = {
@@ -13,13 +17,13 @@ const patience = {
 } as const;
 
 /** The resource's own database, or the provider's. */
-export function addressOf({ databaseUrl }: MigrationsInputs, { config }: Context): DatabaseAddress {
+export function addressOf({ databaseUrl }: WithDatabaseUrl, { config }: Context): DatabaseAddress {
   return parseDatabaseUrl(databaseUrl ?? required(config, 'databaseUrl'));
 }
 
 /** Connects, works and hangs up. Throws `DatabaseUnreachableError`. */
 export async function withDatabase<T>(
-  wanted: MigrationsInputs,
+  wanted: WithDatabaseUrl,
   context: Context,
   during: keyof typeof patience,
   work: (database: Database) => Promise<T>,
