@@ -9,7 +9,8 @@ import { Authentication } from './http/authentication.ts';
 import type { App } from './http/environment.ts';
 import { RateLimits } from './http/rate-limits.ts';
 import { slowMilliseconds } from './http/request-log.ts';
-import { openStorage } from './storage/open-storage.ts';
+import { type MetricSources, Metrics } from './metrics/metrics.ts';
+import { openStorage, type Storage } from './storage/open-storage.ts';
 
 export interface Service {
   readonly app: App;
@@ -27,6 +28,9 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const { backend } = settings.storage;
   const storage = await openStorage(settings.storage, log, options.untilStarted);
   log.info({ backend, tiers: storage.store.tiers(), warning: storage.warning }, 'storage is open');
+  const metrics = new Metrics(settings.releaseId);
+  const rateLimits = new RateLimits(settings.rateLimits, storage.redis?.client);
+  metrics.watch({ ...storageSources(storage), rateLimited: () => rateLimits.refused });
   const heardHere = new LocalEvents();
   const shared =
     settings.storage.redis && storage.redis && new RedisEvents(settings.storage.redis, storage.redis, heardHere, log);
@@ -34,7 +38,10 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     store: storage.store,
     events: shared ?? heardHere,
     lifetimeSeconds: settings.lifetimeSeconds,
-    onOperation: (operation) => logIfSlow(operation, log),
+    onOperation: (operation) => {
+      metrics.operationEnded(operation);
+      logIfSlow(operation, log);
+    },
   });
   const health = new Health({
     releaseId: settings.releaseId,
@@ -46,10 +53,12 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const app = createApp({
     conversations,
     health,
+    outbox: storage.outbox,
     authentication: new Authentication(settings.authentication, (error) =>
       log.warn({ err: error }, 'the public keys of the project can not be had: going on with those that are known'),
     ),
-    rateLimits: new RateLimits(settings.rateLimits, storage.redis?.client),
+    rateLimits,
+    metrics,
     trustedProxies: settings.trustedProxies,
     log,
     releaseId: settings.releaseId,
@@ -58,8 +67,17 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const close = async () => {
     shared?.close();
     await storage.close();
+    metrics.close();
   };
   return { app, close };
+}
+
+function storageSources({ figures, redis, outbox }: Storage): MetricSources {
+  return {
+    ...figures,
+    ...(redis === undefined ? {} : { isRedisThere: () => redis.readySince !== undefined }),
+    ...(outbox === undefined ? {} : { outbox }),
+  };
 }
 
 function logIfSlow({ name, milliseconds, tier, code }: Operation, log: Logger): void {

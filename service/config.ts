@@ -69,6 +69,7 @@ export function readSettings(
         secretKey,
       },
       redis: redis && { url: redis.data.REDIS_URL, password: redis.data.REDIS_PASSWORD_FILE },
+      outboxDirectory: supabase?.data.OUTBOX_DIRECTORY,
     },
     lifetimeSeconds: Math.max(1, Math.round(data.CONVERSATION_TIMEOUT_HOURS * 3600)),
   };

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { networks } from './http/client-address.ts';
 import { logLevels } from './logger.ts';
@@ -124,6 +125,14 @@ who has the key.`,
         "File with the publishable key: users' requests go out under it, with their own token (dual, supabase).",
       example: '/run/secrets/supabase-publishable-key',
     }),
+    OUTBOX_DIRECTORY: z
+      .string('is missing: a directory on a disk that stays')
+      .refine((path) => isAbsolute(path), 'is no absolute path')
+      .meta({
+        description: `Directory of the outbox: what is acknowledged while Supabase is away waits there. All services of the box share it, and
+nothing may delete it (dual, supabase).`,
+        example: '/var/lib/outbox',
+      }),
   });
 
   const redis = z.object({

@@ -80,6 +80,36 @@ export class TooLarge extends ConversationError {
   }
 }
 
+/** There is none, it has expired, or it is somebody else's: the caller is not told which. */
+export class ThreadNotFound extends ConversationError {
+  override readonly name = 'ThreadNotFound';
+  readonly code = 'thread_not_found';
+
+  constructor() {
+    super('there is no such thread');
+  }
+}
+
+/** The server named a user that there is not. */
+export class UnknownUser extends ConversationError {
+  override readonly name = 'UnknownUser';
+  readonly code = 'unknown_user';
+
+  constructor() {
+    super('there is no user with this user_id');
+  }
+}
+
+/** What the configured backend can't do. */
+export class NotSupportedByBackend extends ConversationError {
+  override readonly name = 'NotSupportedByBackend';
+  readonly code = 'not_supported_by_backend';
+
+  constructor(what: string, by: readonly string[]) {
+    super(`${what} takes another CONVERSATION_STORAGE_BACKEND than the one that runs here: ${by.join(' or ')}`);
+  }
+}
+
 /** Valid by the rules of this service, but not by those of the record. */
 export class RefusedByRecord extends ConversationError {
   override readonly name = 'RefusedByRecord';
@@ -129,7 +159,9 @@ export class UpstreamNotConfigured extends ConversationError {
   readonly code = 'upstream_not_configured';
 
   constructor() {
-    super('no model is configured here, and nothing was stored: CHAT_UPSTREAMS_FILE of the service names those there are');
+    super(
+      'no model is configured here, and nothing was stored: CHAT_UPSTREAMS_FILE of the service names those there are',
+    );
   }
 }
 
@@ -154,7 +186,10 @@ export class UpstreamFailed extends ConversationError {
   readonly code = 'upstream_failed';
 
   constructor(upstream: string, what: string, options?: ErrorOptions) {
-    super(`the upstream ${upstream} ${what}; the message is stored: send it again with the same client_message_id`, options);
+    super(
+      `the upstream ${upstream} ${what}; the message is stored: send it again with the same client_message_id`,
+      options,
+    );
   }
 }
 

@@ -2,19 +2,30 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Logger } from 'pino';
 import type { ConversationService } from '../conversation/conversation-service.ts';
 import { ConversationError, RecordUnavailable } from '../conversation/errors.ts';
+import type { OutboxControl } from '../conversation/outbox-report.ts';
 import type { Health } from '../health/health.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { type AdmissionParts, admission } from './admission.ts';
+import { addConversationActionRoutes } from './conversation-action-routes.ts';
 import { conversationProblem } from './conversation-problem.ts';
 import { addConversationRoutes } from './conversation-routes.ts';
 import type { App, Environment, RequestContext } from './environment.ts';
 import { addHealthRoutes } from './health-routes.ts';
+import { addMessageRoutes } from './message-routes.ts';
+import { addMetricsRoute } from './metrics-route.ts';
 import { addOpenApiDocument } from './openapi-document.ts';
+import { addOutboxRoutes } from './outbox-routes.ts';
 import { Problem, problemResponse } from './problem.ts';
 import { requestLog } from './request-log.ts';
+import { requestMetrics } from './request-metrics.ts';
+import { addUpkeepRoutes } from './upkeep-routes.ts';
 
 export interface AppParts extends AdmissionParts {
   readonly conversations: ConversationService;
   readonly health: Health;
+  readonly metrics: Metrics;
+  /** Left out by back ends that have none. */
+  readonly outbox?: OutboxControl | undefined;
   readonly log: Logger;
   readonly releaseId: string;
   /** Whether the process has been told to stop. */
@@ -24,12 +35,18 @@ export interface AppParts extends AdmissionParts {
 /** The HTTP interface: parse, call, reply. */
 export function createApp(parts: AppParts): App {
   const app = new OpenAPIHono<Environment>();
+  app.use(requestMetrics(parts.metrics));
   app.use(requestLog(parts));
   addHealthRoutes(app, parts);
 
   // Nothing below is for just anybody.
   app.use(admission(parts));
   addConversationRoutes(app, parts.conversations);
+  addConversationActionRoutes(app, parts.conversations);
+  addMessageRoutes(app, parts.conversations);
+  addUpkeepRoutes(app, parts.conversations);
+  addOutboxRoutes(app, parts.outbox);
+  addMetricsRoute(app, parts.metrics);
   addOpenApiDocument(app, parts.releaseId);
   refuseOtherMethods(app);
 

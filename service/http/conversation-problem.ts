@@ -4,10 +4,18 @@ import {
   ClientMessageIdReused,
   type ConversationError,
   ConversationNotFound,
+  IdempotencyKeyUsed,
   RecordUnavailable,
   RefusedByRecord,
   SeqConflict,
+  ServerOnly,
+  Stopping,
   TooLarge,
+  UnknownUpstream,
+  UpstreamBusy,
+  UpstreamFailed,
+  UpstreamNotConfigured,
+  UpstreamTimeout,
 } from '../conversation/errors.ts';
 import { Problem, type ProblemStatus } from './problem.ts';
 
@@ -21,12 +29,26 @@ export function conversationProblem(error: ConversationError): Problem {
     return problem(409, { extras: { last_seq: error.lastSeq, missed: [...error.missed] } });
   }
   if (error instanceof ClientMessageIdReused) {
-    return problem(409, { extras: { client_message_id: error.clientMessageId, seq: error.seq } });
+    const { clientMessageId: client_message_id, seq } = error;
+    return problem(409, { extras: seq === null ? { client_message_id } : { client_message_id, seq } });
   }
+  if (error instanceof ServerOnly) return problem(403);
+  if (error instanceof IdempotencyKeyUsed) return problem(409);
   if (error instanceof TooLarge) return problem(413);
   if (error instanceof RefusedByRecord) return problem(422);
   if (error instanceof CallerRefused) return problem(401, { headers: { 'www-authenticate': 'Bearer' } });
   if (error instanceof RecordUnavailable) return problem(503, { headers: { 'retry-after': '1' } });
   if (error instanceof CallerGone) return problem(499);
+  if (error instanceof UnknownUpstream) {
+    const fault = { path: error.field, message: `is none of ${error.known.join(', ')}` };
+    return problem(400, { extras: { errors: [fault] } });
+  }
+  if (error instanceof UpstreamNotConfigured) return problem(503);
+  if (error instanceof UpstreamFailed) return problem(502);
+  if (error instanceof UpstreamTimeout) return problem(504);
+  if (error instanceof UpstreamBusy) {
+    return problem(503, { headers: { 'retry-after': String(error.retryAfterSeconds) } });
+  }
+  if (error instanceof Stopping) return problem(503, { headers: { 'retry-after': '1' } });
   return new Problem(500, 'internal_error', 'an error without a reply of its own', { cause: error });
 }

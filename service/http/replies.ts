@@ -19,19 +19,28 @@ const rateLimit = {
   }),
 };
 
-const stored = {
+const fromTier = {
   ...always,
   ...rateLimit,
   'x-storage-tier': z.enum(tiers).meta({ description: 'Where the answer is from.' }),
+};
+
+const stored = {
+  ...fromTier,
   etag: z.string().meta({ description: 'The last seq of the conversation, quoted, for If-Match.' }),
 };
 
-/** A reply from where conversations are kept. */
+/** A reply from where conversations are kept, about many of them. */
+export function storedReply(schema: z.ZodType, description: string) {
+  return { description, headers: z.object(fromTier), content: { 'application/json': { schema } } };
+}
+
+/** The same about one of them. */
 export function conversationReply(schema: z.ZodType, description: string) {
   return { description, headers: z.object(stored), content: { 'application/json': { schema } } };
 }
 
-/** The same for what was read, perhaps while the record was away. */
+/** And about one that was read, perhaps while the record was away. */
 export function threadReply(schema: z.ZodType, description: string) {
   const confirmed = z
     .enum(['yes', 'no'])
@@ -45,12 +54,13 @@ export function plainReply(schema: z.ZodType, description: string) {
 }
 
 const meanings: Readonly<Record<ProblemStatus, string>> = {
-  400: 'Not JSON, or not of this shape: `malformed_json`, `invalid_request`, `too_deep`, `number_out_of_range`, `invalid_text`, `invalid_key`.',
+  400: 'Not JSON, or not of this shape: `malformed_json`, `invalid_request`, `too_deep`, `number_out_of_range`, `invalid_text`, `invalid_key`; for a chat also `unknown_upstream`.',
   401: 'Neither a user’s valid token nor the secret key: `unauthorized`.',
-  404: 'There is none, or it is not yours: `conversation_not_found`.',
+  403: 'Not for users, or not for anybody but themselves: `server_only`.',
+  404: 'There is none, it has ended, or it is not yours: `conversation_not_found`.',
   405: 'No such thing can be done there: `method_not_allowed`.',
   408: 'The request took too long to arrive: `request_timeout`.',
-  409: 'It does not fit what is there: `seq_conflict`, `client_message_id_reused`.',
+  409: 'It does not fit what is there: `seq_conflict`, `client_message_id_reused`, `idempotency_key_used`.',
   413: 'Too large: `body_too_large`, `message_too_large`.',
   415: 'Not plain application/json: `unsupported_media_type`.',
   422: 'The database does not take it: `refused_by_record`.',
@@ -58,7 +68,9 @@ const meanings: Readonly<Record<ProblemStatus, string>> = {
   431: 'Headers too large: `headers_too_large`.',
   499: 'The client went away: `caller_gone`.',
   500: 'A defect: `internal_error`.',
-  503: 'The record is away, and nothing was acknowledged: `record_unavailable`; or it can not be asked for the key of the token: `keys_unavailable`. Send it again.',
+  502: 'The model gave no answer: `upstream_failed`. The message is stored.',
+  503: 'The record is away, and nothing was acknowledged: `record_unavailable`; or it can not be asked for the key of the token: `keys_unavailable`. Send it again. For a chat also `upstream_not_configured`, `upstream_busy`, `stopping`.',
+  504: 'The model did not answer in time: `upstream_timeout`. The message is stored.',
 };
 
 /** These problems, that of a caller over its limit, and that there may be others. */

@@ -3,8 +3,10 @@ import type { Conversation, Message } from '../conversation/conversation.ts';
 import type { Stored } from '../conversation/conversation-lifecycle.ts';
 import type { ThreadRead } from '../conversation/conversation-store.ts';
 import { limits } from '../conversation/limits.ts';
-import { type Decoded, decodeCopy, encode, encodeCopy, type HotCopy } from './hot-copy.ts';
+import { copyCheck } from './copy-check.ts';
+import { type Decoded, decodeCopy, decodeCopyHead, encode, encodeCopy, type HotCopy } from './hot-copy.ts';
 import * as scripts from './hot-copy-scripts.ts';
+import type { RecordChange } from './record-changes.ts';
 import { isTimeout, type RedisConnection } from './redis-connection.ts';
 import { RedisScript } from './redis-script.ts';
 
@@ -13,9 +15,16 @@ export type Look = { readonly copy: HotCopy; readonly trusted: boolean } | Exclu
 
 /**
  * Milliseconds: how long a copy is served without a look at the record, and how long it is kept, at most. That look also
- * tells the record that the conversation is read.
+ * tells the record that the conversation is read. `unwatched`: how long ago it must have been known at most that the
+ * record has nothing else.
  */
-export const copyTimes = { trusted: 5 * 60_000, kept: 24 * 3_600_000 } as const;
+export const copyTimes = { trusted: 5 * 60_000, unwatched: 2_000, kept: 24 * 3_600_000 } as const;
+
+/** Times (ms since 1970) between which every change of the record that a copy lacked was brought to `settle`. */
+export interface Watched {
+  readonly since: number;
+  readonly until: number;
+}
 
 const announce = new RedisScript(scripts.announce);
 const withdraw = new RedisScript(scripts.withdraw);
@@ -35,7 +44,11 @@ const confirm = new RedisScript(scripts.confirm);
 export class HotCopies {
   readonly #redis: RedisConnection;
   readonly #onTrouble: (error: unknown) => void;
+  /** How often a look found what, since the start of the process. */
+  readonly looks = { hit: 0, unconfirmed: 0, absent: 0, busy: 0, torn: 0, away: 0 };
   #distrustedBefore = 0;
+  #watched: Watched = { since: Number.POSITIVE_INFINITY, until: 0 };
+  #lastUsed = 0;
 
   constructor(redis: RedisConnection, onTrouble: (error: unknown) => void) {
     this.#redis = redis;
@@ -46,7 +59,38 @@ export class HotCopies {
     return this.#redis.readySince !== undefined;
   }
 
+  /** When a copy was last asked for or made (ms since 1970). */
+  get lastUsed(): number {
+    return this.#lastUsed;
+  }
+
+  /** How far the record is watched for changes that somebody else makes. Where it is not, copies are trusted briefly. */
+  set watched(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  /** Drops the copy if it lacks this change. False: that can't be told yet, as somebody is writing. */
+  async settle(change: RecordChange): Promise<boolean> {
+    const id = change.conversation_id;
+    const list = await this.#attempt(
+      id,
+      () => this.#redis.client.lrange(keyOf(id), 0, 1),
+      (error) => (isWrongType(error) ? [] : undefined),
+    );
+    if (list === undefined) return true; // nothing there is trusted before it is compared
+    const outcome = copyCheck(decodeCopyHead(list), change);
+    if (outcome === 'drop') await this.#run(id, doubt, ['change']);
+    return outcome !== 'later';
+  }
+
   async look(id: string): Promise<Look> {
+    this.#lastUsed = Date.now();
+    const found = await this.#look(id);
+    this.looks[typeof found === 'string' ? found : found.trusted ? 'hit' : 'unconfirmed']++;
+    return found;
+  }
+
+  async #look(id: string): Promise<Look> {
     const list = await this.#attempt(
       id,
       () => this.#redis.client.lrange(keyOf(id), 0, -1),
@@ -139,7 +183,9 @@ export class HotCopies {
   #isTrusted({ checked, conversation }: HotCopy): boolean {
     const now = Date.now();
     const from = Math.max(this.#redis.readySince ?? now, this.#distrustedBefore, now - timeToTrust(conversation));
-    return checked > from && checked <= now;
+    const { since, until } = this.#watched;
+    const known = checked > since ? Math.max(checked, until) : checked;
+    return checked > from && checked <= now && now - known <= copyTimes.unwatched;
   }
 
   #run(id: string, script: RedisScript, args: readonly (string | number)[]): Promise<unknown> {

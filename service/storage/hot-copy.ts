@@ -22,7 +22,15 @@ const controlShape = z.object({
   count: z.int().min(0).optional(),
   earlier: z.boolean().optional(),
   checked: z.number().optional(),
+  filler: z.string().optional(),
 });
+
+/** What a copy says of itself before its messages; empty when there is none, or when it is torn. */
+export interface CopyHead {
+  readonly conversation: Conversation | undefined;
+  readonly hasWriter: boolean;
+  readonly hasFiller: boolean;
+}
 
 /** What the list of a copy holds: control, conversation, messages. */
 export function encodeCopy(
@@ -72,6 +80,16 @@ export function decodeCopy(list: readonly string[], writers: 'respect' | 'ignore
     messages.push({ message: found, bytes: text.length });
   }
   return { copy: { conversation: owner, window: { messages, hasEarlier: earlier }, checked } };
+}
+
+/** Takes the first two elements of the list. */
+export function decodeCopyHead([first = '', head = '']: readonly string[]): CopyHead {
+  const control = controlShape.safeParse(parsed(first)).data;
+  return {
+    conversation: control?.last === undefined ? undefined : conversation.safeParse(decode(head)).data,
+    hasWriter: control !== undefined && Object.keys(control.writers).length > 0,
+    hasFiller: control?.filler !== undefined,
+  };
 }
 
 function decode(text: string): unknown {

@@ -3,6 +3,10 @@ import type { ConversationStore } from '../conversation/conversation-store.ts';
 import { DualStore } from './dual-store.ts';
 import { HotCopies } from './hot-copies.ts';
 import { MemoryStore } from './memory-store.ts';
+import { OpenOutbox } from './open-outbox.ts';
+import type { OutboxDesk } from './outbox-desk.ts';
+import { OutboxFailed } from './outbox-file.ts';
+import { RecordChanges } from './record-changes.ts';
 import { RedisConnection, RedisRefused, type RedisSettings } from './redis-connection.ts';
 import { RedisStore } from './redis-store.ts';
 import type { SupabaseSettings } from './supabase-calls.ts';
@@ -18,6 +22,13 @@ export interface StorageSettings {
   readonly supabase: SupabaseSettings | undefined;
   /** For `dual` and `redis`. */
   readonly redis: RedisSettings | undefined;
+  /** For `dual` and `supabase`: where the outbox is, which all processes of the box share. */
+  readonly outboxDirectory: string | undefined;
+}
+
+export interface StorageFigures {
+  readonly hotCopyLooks?: () => HotCopies['looks'];
+  readonly supabaseConnections?: () => SupabaseStore['connections'];
 }
 
 export interface Storage {
@@ -26,6 +37,13 @@ export interface Storage {
   readonly warning: string | undefined;
   /** The connection to Redis, for what is kept there besides conversations. */
   readonly redis: RedisConnection | undefined;
+  /** What can be measured of the parts. Left out: there is no such part. */
+  readonly figures: StorageFigures;
+  /** Set where there is an outbox. */
+  readonly outbox: OutboxDesk | undefined;
+  /** Set where the record can tell of changes that were made around the service, and where there are copies of it. */
+  readonly changes?: RecordChanges | undefined;
+  readonly copies?: HotCopies | undefined;
   close(): Promise<void>;
 }
 
@@ -41,20 +59,31 @@ export class StorageFailedError extends Error {
         'CONVERSATION_STORAGE_FALLBACK=memory starts without it, and loses what it is told when it ends',
       { cause },
     );
-    this.refused = cause instanceof RedisRefused || cause instanceof SupabaseRefused;
+    this.refused = isRefusal(cause) || cause instanceof OutboxFailed;
   }
 }
 
 /**
- * Opens the configured backend, and waits for what it needs until `signal` is aborted. Throws
- * {@link StorageFailedError}, or warns where the fallback says so.
+ * Milliseconds that the start waits on a box that has reached this Supabase before: it can do its work without it, and
+ * has to, when it starts while the line is down.
  */
-export async function openStorage(settings: StorageSettings, log: Logger, signal: AbortSignal): Promise<Storage> {
+const patienceOfKnownBox = 5_000;
+
+/**
+ * Opens the configured backend, and waits for what it needs until `signal` is aborted. Throws
+ * {@link StorageFailedError}, or warns where the fallback says so. On a box that has reached this Supabase before,
+ * neither Supabase nor Redis has to be there: what refuses us is an error always, and so is an outbox that can't be used.
+ */
+export async function openStorage(settings: StorageSettings, log: Logger, start: AbortSignal): Promise<Storage> {
   const { backend, fallback } = settings;
+  const outbox = openOutbox(settings);
+  const isKnownBox = outbox?.wasReached ?? false;
+  const signal = isKnownBox ? AbortSignal.any([start, AbortSignal.timeout(patienceOfKnownBox)]) : start;
   const redis = settings.redis && openRedis(settings.redis, backend === 'redis', log);
   const supabase = settings.supabase && new SupabaseStore(settings.supabase);
   const close = async (store?: ConversationStore) => {
     await (store ?? supabase)?.close();
+    if (store === undefined) outbox?.close();
     await redis?.close();
   };
   const [redisStart, supabaseStart] = await Promise.allSettled([
@@ -64,33 +93,72 @@ export async function openStorage(settings: StorageSettings, log: Logger, signal
   const failed =
     supabaseStart.status === 'rejected' ? supabaseStart : redisStart.status === 'rejected' ? redisStart : undefined;
   const failure = failed && new StorageFailedError(backend, failed.reason);
+  if (supabaseStart.status === 'fulfilled' && !isKnownBox) await outbox?.noteReached();
+  const isRefused = [supabaseStart, redisStart].some((each) => each.status === 'rejected' && isRefusal(each.reason));
+  const goesOn = isKnownBox && !isRefused && !start.aborted;
 
-  if (failure !== undefined && fallback === undefined) {
+  if (failure !== undefined && goesOn) {
+    log.error(
+      { err: failure },
+      `started without ${startedWithout(supabaseStart, redisStart)}: it was reached before from here`,
+    );
+  } else if (failure !== undefined && fallback === undefined) {
     await close();
     throw failure;
   }
   // Without hot copies dual is slower, and nothing is lost; without its record any backend is no more than memory.
-  const hasRecord = failure === undefined || (backend === 'dual' && supabaseStart.status === 'fulfilled');
-  if (failure !== undefined) log.warn({ err: failure }, hasRecord ? 'started without hot copies' : 'started in memory');
+  const hasRecord = failure === undefined || goesOn || (backend === 'dual' && supabaseStart.status === 'fulfilled');
+  if (failure !== undefined && !goesOn)
+    log.warn({ err: failure }, hasRecord ? 'started without hot copies' : 'started in memory');
   if (!hasRecord) {
     await close();
     const store = new MemoryStore();
     const warning = `"${backend}" could not start: conversations are in the memory of this process, until it ends`;
-    return { store, warning, redis: undefined, close: () => store.close() };
+    return { store, warning, redis: undefined, figures: {}, outbox: undefined, close: () => store.close() };
   }
-  const store = storeOf(redis, supabase, log);
-  return { store, warning: undefined, redis, close: () => close(store) };
+  const hot = redis && supabase && openHotCopies(redis, log);
+  const inner = storeOf(redis, supabase, hot);
+  const figures = {
+    ...(hot === undefined ? {} : { hotCopyLooks: () => hot.looks }),
+    ...(supabase === undefined ? {} : { supabaseConnections: () => supabase.connections }),
+  };
+  const watched = { changes: supabase && new RecordChanges(supabase.calls), copies: hot };
+  if (outbox === undefined || supabase === undefined)
+    return { store: inner, warning: undefined, redis, figures, ...watched, outbox: undefined, close: () => close(inner) };
+  const startError = supabaseStart.status === 'rejected' ? supabaseStart.reason : undefined;
+  const { store, desk } = outbox.around({ inner, supabase, hot, startError, log });
+  return { store, warning: undefined, redis, figures, ...watched, outbox: desk, close: () => close(store) };
+}
+
+function openOutbox({ backend, supabase, outboxDirectory }: StorageSettings): OpenOutbox | undefined {
+  if (supabase === undefined || outboxDirectory === undefined) return undefined;
+  try {
+    return new OpenOutbox(outboxDirectory, supabase);
+  } catch (error) {
+    throw error instanceof OutboxFailed ? new StorageFailedError(backend, error) : error;
+  }
+}
+
+function openHotCopies(redis: RedisConnection, log: Logger): HotCopies {
+  return new HotCopies(redis, (error) => log.warn({ err: error }, 'a hot copy could not be kept'));
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof RedisRefused || error instanceof SupabaseRefused;
+}
+
+function startedWithout(supabase: PromiseSettledResult<void>, redis: PromiseSettledResult<void>): string {
+  const names = [supabase.status === 'rejected' ? ['Supabase'] : [], redis.status === 'rejected' ? ['Redis'] : []];
+  return names.flat().join(' and without ');
 }
 
 function storeOf(
   redis: RedisConnection | undefined,
   supabase: SupabaseStore | undefined,
-  log: Logger,
+  hot: HotCopies | undefined,
 ): ConversationStore {
-  if (redis !== undefined && supabase !== undefined) {
-    const hot = new HotCopies(redis, (error) => log.warn({ err: error }, 'a hot copy could not be kept'));
+  if (redis !== undefined && supabase !== undefined && hot !== undefined)
     return new DualStore(supabase, hot, redis.probe);
-  }
   if (redis !== undefined) return new RedisStore(redis);
   return supabase ?? new MemoryStore();
 }

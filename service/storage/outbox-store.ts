@@ -184,7 +184,7 @@ export class OutboxStore implements ConversationStore {
   /** What waits may be of a conversation that has expired since, and touches it: that comes first. */
   async cleanUp(): Promise<CleanedUp> {
     const { inner, state, outbox } = this.#parts;
-    if (outbox.waiting(1).length > 0) return { removed: [], expired: 0, deleted: 0, rest: 'busy' };
+    if (outbox.waiting(1).length > 0) return { tier: 'outbox', removed: [], expired: 0, deleted: 0, rest: 'busy' };
     return state.unlessAway(() => inner.cleanUp());
   }
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConversationStore } from '../../../service/conversation/conversation-store.ts';
@@ -13,6 +16,7 @@ import { startRecord, startTestRedis, type TestRecord, type TestRedis } from './
 let record: TestRecord;
 let redis: TestRedis;
 let nobody: string;
+const outboxes = mkdtempSync(join(tmpdir(), 'open-storage-'));
 
 beforeAll(async () => {
   [record, redis] = await Promise.all([startRecord(), startTestRedis()]);
@@ -21,6 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await redis?.stop();
   await record?.close();
+  rmSync(outboxes, { recursive: true });
 });
 
 const dual = (): StorageSettings => ({
@@ -28,6 +33,7 @@ const dual = (): StorageSettings => ({
   fallback: undefined,
   supabase: record.settings,
   redis: redis.settings,
+  outboxDirectory: mkdtempSync(join(outboxes, 'outbox-')),
 });
 async function open(settings: StorageSettings, milliseconds = 10_000): Promise<{ storage: Storage; lines: string[] }> {
   const lines: string[] = [];

@@ -54,6 +54,7 @@ export async function install(secrets: Secrets, addresses: { supabase: string; r
     SUPABASE_JWT_SECRET_FILE: await file('jwt', secrets.jwtSecret),
     REDIS_URL: addresses.redis,
     REDIS_PASSWORD_FILE: await file('redis', secrets.redisPassword),
+    OUTBOX_DIRECTORY: join(directory, 'outbox'),
   };
   const launch = (args: readonly string[], changes: Record<string, string>) =>
     follow(spawn(process.execPath, [program, ...args], { cwd: directory, env: { ...environment, ...changes } }));

@@ -51,6 +51,7 @@ describe('.env.example', () => {
         fallback: undefined,
         supabase: { url: 'http://127.0.0.1:54321', publishableKey: 'sb_publishable_abc', secretKey: 'sb_secret_abc' },
         redis: { url: 'redis://127.0.0.1:6379', password: 'hunter2' },
+        outboxDirectory: '/var/lib/outbox',
       },
       lifetimeSeconds: 86_400,
     });
@@ -68,7 +69,7 @@ describe('the environment', () => {
     expect(mistakes({ ...keys, CONVERSATION_STORAGE_BACKEND: 'redis' })).toEqual([
       expect.stringMatching(/^REDIS_URL is missing/),
     ]);
-    expect(mistakes({ ...keys, CONVERSATION_STORAGE_BACKEND: 'supabase' })).toHaveLength(2);
+    expect(mistakes({ ...keys, CONVERSATION_STORAGE_BACKEND: 'supabase' })).toHaveLength(3);
   });
 
   it('has every mistake listed at once', () => {
@@ -84,6 +85,7 @@ describe('the environment', () => {
       SUPABASE_SECRET_KEY_FILE: '/not/there',
       SUPABASE_JWT_SECRET_FILE: '/empty',
       REDIS_URL: 'redis://:hunter2@redis:6379',
+      OUTBOX_DIRECTORY: 'outbox',
       RATE_LIMIT_USER: 'many',
       TRUSTED_PROXIES: 'caddy',
     };
