@@ -14,6 +14,14 @@ const flag = z.enum(['true', 'false'], 'must be true or false').transform((text)
 const hostname = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a host name');
 const loopback = '127.0.0.1';
 
+function isJsonObject(text: string): boolean {
+  try {
+    return z.record(z.string(), z.unknown()).safeParse(JSON.parse(text)).success;
+  } catch {
+    return false; // its text is a secret, and an error of the parser would quote it
+  }
+}
+
 /**
  * Every key of a stack's configuration: what it means, what it accepts, what it is when left out. This is the one
  * place; `docs/configuration.md` is held to it by a test.
@@ -65,6 +73,10 @@ const keys = {
   redisCommander: flag.describe('Whether Redis Commander runs (loopback only).'),
   redisCommanderPort: port.describe('Its loopback port.'),
   conversationTimeoutHours: integer(1, 87_600).describe('Hours after which an untouched conversation expires.'),
+  chatUpstreams: z
+    .string()
+    .refine(isJsonObject, 'must be a JSON object')
+    .describe('Secret. The models that answer: JSON as in docs/chat.md. Left out: `/v1/chat` says that there is none.'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error')
     .describe('Least level that the service logs.'),
@@ -74,7 +86,12 @@ const keys = {
 export type ConfigKey = keyof typeof keys;
 export type SettingValues = { [K in ConfigKey]: z.output<(typeof keys)[K]> };
 
-const secretKeys = ['databaseUrl', 'supabaseSecretKey', 'supabaseJwtSecret'] as const satisfies ConfigKey[];
+const secretKeys = [
+  'chatUpstreams',
+  'databaseUrl',
+  'supabaseSecretKey',
+  'supabaseJwtSecret',
+] as const satisfies ConfigKey[];
 const hostedKeys = [
   'supabaseUrl',
   'databaseUrl',
@@ -82,7 +99,7 @@ const hostedKeys = [
   'supabaseSecretKey',
   'supabaseJwtSecret',
 ] as const;
-type OptionalKey = 'dockerHost' | 'acmeEmail' | (typeof hostedKeys)[number];
+type OptionalKey = 'dockerHost' | 'acmeEmail' | 'chatUpstreams' | (typeof hostedKeys)[number];
 
 /** Typed configuration of one stack. What may be left out and has no default is `undefined`. */
 export type Settings = Omit<SettingValues, OptionalKey> & { [K in OptionalKey]: SettingValues[K] | undefined };

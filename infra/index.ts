@@ -55,6 +55,7 @@ const release = new ServiceRelease(
     supabase: project.connection,
     redis: { url: redis.url, password: redisPassword },
     outbox: outboxVolume(stack, onBox),
+    chatUpstreams: settings.chatUpstreams,
     timeoutHours: settings.conversationTimeoutHours,
     logLevel: settings.logLevel,
     secretsGeneration: settings.secretsGeneration,

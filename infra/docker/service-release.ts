@@ -13,6 +13,8 @@ export interface ServiceReleaseArgs {
   readonly redis: { readonly url: string; readonly password: pulumi.Input<string> };
   /** Outlives releases, and is shared by two of them as long as they run side by side. */
   readonly outbox: docker.Volume;
+  /** JSON with the models that answer, and the keys to them. */
+  readonly chatUpstreams: string | undefined;
   readonly timeoutHours: number;
   readonly logLevel: string;
   /** Part of the release: new secrets make a new release. */
@@ -34,7 +36,9 @@ export class ServiceRelease extends pulumi.ComponentResource {
 
   constructor(name: string, args: ServiceReleaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const environment = serviceEnvironment(args);
-    const id = releaseId({ image: args.image.reference, environment, secretsGeneration: args.secretsGeneration });
+    const { chatUpstreams, secretsGeneration } = args;
+    const secrets = chatUpstreams === undefined ? {} : { 'chat-upstreams': chatUpstreams };
+    const id = releaseId({ image: args.image.reference, environment, secretsGeneration, secrets });
     super('conversation-kit:docker:ServiceRelease', `${name}-${id}`, {}, opts);
     const host = `service-${id}`;
     const { container } = new HardenedContainer(
@@ -52,6 +56,7 @@ export class ServiceRelease extends pulumi.ComponentResource {
           'supabase-secret-key': args.supabase.secretKey,
           'supabase-jwt-secret': args.supabase.jwtSecret,
           'redis-password': args.redis.password,
+          ...secrets,
         },
         volumes: [{ volume: args.outbox, path: outboxDirectory }],
         healthyWithin: 90,
@@ -68,7 +73,7 @@ export class ServiceRelease extends pulumi.ComponentResource {
 
 /** The environment of the service, all but its release id. `service/config.ts` parses it. */
 export function serviceEnvironment(
-  args: Pick<ServiceReleaseArgs, 'supabase' | 'redis' | 'timeoutHours' | 'logLevel'>,
+  args: Pick<ServiceReleaseArgs, 'supabase' | 'redis' | 'chatUpstreams' | 'timeoutHours' | 'logLevel'>,
 ): Record<string, string> {
   return {
     HOST: '0.0.0.0',
@@ -83,6 +88,7 @@ export function serviceEnvironment(
     REDIS_URL: args.redis.url,
     REDIS_PASSWORD_FILE: '/run/secrets/redis-password',
     OUTBOX_DIRECTORY: outboxDirectory,
+    ...(args.chatUpstreams === undefined ? {} : { CHAT_UPSTREAMS_FILE: '/run/secrets/chat-upstreams' }),
   };
 }
 
@@ -91,8 +97,15 @@ export function releaseId(parts: {
   image: string;
   environment: Readonly<Record<string, string>>;
   secretsGeneration: number;
+  /** Those that a person sets; generated ones change with their generation. */
+  secrets: Readonly<Record<string, string>>;
 }): string {
   const environment = Object.entries(parts.environment).sort(([left], [right]) => (left < right ? -1 : 1));
-  const content = JSON.stringify([parts.image, environment, parts.secretsGeneration]);
-  return createHash('sha256').update(content).digest('hex').slice(0, 10);
+  const secrets = Object.entries(parts.secrets).map(([name, value]) => [name, sha256(value)]);
+  const content = JSON.stringify([parts.image, environment, parts.secretsGeneration, ...secrets]);
+  return sha256(content).slice(0, 10);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

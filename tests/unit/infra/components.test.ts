@@ -39,6 +39,7 @@ describe('the components', () => {
         supabase: { url: 'http://supabase:54321', publishableKey: 'p', secretKey: 's', jwtSecret: 'j' },
         redis: { url: 'redis://redis:6379', password: 'a secret' },
         outbox: new docker.Volume('outbox'),
+        chatUpstreams: undefined,
         timeoutHours: 24,
         logLevel: 'info',
         secretsGeneration: 1,

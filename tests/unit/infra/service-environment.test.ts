@@ -14,6 +14,7 @@ describe('the environment that the program gives to the service', () => {
     const given = serviceEnvironment({
       supabase: { url: 'http://supabase:54321', publishableKey: '', secretKey: '', jwtSecret: '' },
       redis: { url: 'redis://redis:6379', password: '' },
+      chatUpstreams: undefined,
       timeoutHours: 24,
       logLevel: 'info',
     });

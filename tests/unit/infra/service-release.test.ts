@@ -5,6 +5,7 @@ const release = {
   image: 'conversation-kit/service:1',
   environment: { PORT: '8079', LOG_LEVEL: 'info' },
   secretsGeneration: 1,
+  secrets: { 'chat-upstreams': '{}' },
 };
 
 describe('the id of a release', () => {
@@ -15,7 +16,8 @@ describe('the id of a release', () => {
   it.each([
     ['image', { image: 'conversation-kit/service:2' }],
     ['environment', { environment: { ...release.environment, LOG_LEVEL: 'warn' } }],
-    ['secrets', { secretsGeneration: 2 }],
+    ['generation of the secrets', { secretsGeneration: 2 }],
+    ['value of a secret', { secrets: { 'chat-upstreams': '{"default":"local"}' } }],
   ])('is another one when the %s changes', (_what, change) => {
     expect(releaseId({ ...release, ...change })).not.toBe(releaseId(release));
   });
