@@ -36,7 +36,7 @@ export const metadata = z.record(z.string(), z.unknown());
 export type Metadata = z.output<typeof metadata>;
 
 const seq = z.int().min(0);
-const timestamp = z.iso.datetime({ offset: true });
+export const timestamp = z.iso.datetime({ offset: true });
 
 /** The conversation that another one began with, up to this seq. That one may be gone by now. */
 const forkedFrom = z.object({ conversation_id: z.guid(), seq });

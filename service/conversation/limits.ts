@@ -22,6 +22,15 @@ export const limits = {
   expiredSeconds: 24 * 3600,
   /** Conversations that are removed at once. */
   removedAtOnce: 100,
+  /** How often that is done in one go. */
+  cleanUpTurns: 50,
+  searchQueryLength: 500,
+  searchHitsPerPage: 50,
+  threadDocumentBytes: 1024 * 1024,
+  /** A line of a file of conversations. */
+  importLineBytes: 4 * 1024 * 1024,
+  /** Characters of lines that wait before they are stored. */
+  importBatchLength: 1024 * 1024,
   /** Levels of objects and arrays in a request, the outermost included. */
   jsonDepth: 32,
 } as const;
