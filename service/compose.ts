@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { AnswerJournal } from './chat/answer-journal.ts';
+import { ChatService } from './chat/chat-service.ts';
+import type { Completion } from './chat/running-answer.ts';
 import type { Settings } from './config.ts';
 import { ConversationService, type Operation } from './conversation/conversation-service.ts';
-import { LocalEvents } from './events/local-events.ts';
-import { RedisEvents } from './events/redis-events.ts';
+import { openEvents } from './events/open-events.ts';
 import { Health } from './health/health.ts';
 import { createApp } from './http/app.ts';
 import { Authentication } from './http/authentication.ts';
@@ -14,6 +17,8 @@ import { openStorage, type Storage } from './storage/open-storage.ts';
 
 export interface Service {
   readonly app: App;
+  /** Lets answers that are under way end within so many ms, and keeps what there is of the others. Before `close`. */
+  finishAnswers(patience: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,17 +36,22 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const metrics = new Metrics(settings.releaseId);
   const rateLimits = new RateLimits(settings.rateLimits, storage.redis?.client);
   metrics.watch({ ...storageSources(storage), rateLimited: () => rateLimits.refused });
-  const heardHere = new LocalEvents();
-  const shared =
-    settings.storage.redis && storage.redis && new RedisEvents(settings.storage.redis, storage.redis, heardHere, log);
+  const { events, close: closeEvents } = openEvents(storage, settings.storage.redis, log);
   const conversations = new ConversationService({
     store: storage.store,
-    events: shared ?? heardHere,
+    events,
     lifetimeSeconds: settings.lifetimeSeconds,
     onOperation: (operation) => {
       metrics.operationEnded(operation);
       logIfSlow(operation, log);
     },
+  });
+  const chats = new ChatService({
+    conversations,
+    upstreams: settings.chatUpstreams,
+    journal: openJournal(settings, storage, log),
+    onCompletion: (completion) => logCompletion(completion, log),
+    onTrouble: (error) => log.warn({ err: error }, 'an answer could not be kept as it should'),
   });
   const health = new Health({
     releaseId: settings.releaseId,
@@ -52,6 +62,7 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   });
   const app = createApp({
     conversations,
+    chats,
     health,
     outbox: storage.outbox,
     authentication: new Authentication(settings.authentication, (error) =>
@@ -65,11 +76,11 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     isStopping: options.isStopping,
   });
   const close = async () => {
-    shared?.close();
+    await closeEvents();
     await storage.close();
     metrics.close();
   };
-  return { app, close };
+  return { app, finishAnswers: (patience) => chats.close(patience), close };
 }
 
 function storageSources({ figures, redis, outbox }: Storage): MetricSources {
@@ -78,6 +89,23 @@ function storageSources({ figures, redis, outbox }: Storage): MetricSources {
     ...(redis === undefined ? {} : { isRedisThere: () => redis.readySince !== undefined }),
     ...(outbox === undefined ? {} : { outbox }),
   };
+}
+
+/** Beside the outbox, which all processes of the box share, too. */
+function openJournal(settings: Settings, storage: Storage, log: Logger): AnswerJournal | undefined {
+  const { outboxDirectory } = settings.storage;
+  if (outboxDirectory === undefined || storage.outbox === undefined) return undefined;
+  try {
+    return new AnswerJournal(outboxDirectory, randomUUID());
+  } catch (error) {
+    log.warn({ err: error }, 'answers of models go on without a journal: what dies with this process is lost');
+    return undefined;
+  }
+}
+
+function logCompletion({ cause, milliseconds, usage, ...completion }: Completion, log: Logger): void {
+  const level = cause === undefined ? 'info' : 'warn';
+  log[level]({ ...completion, ms: Math.round(milliseconds), ...usage, err: cause }, 'completion');
 }
 
 function logIfSlow({ name, milliseconds, tier, code }: Operation, log: Logger): void {

@@ -1,11 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Logger } from 'pino';
+import type { ChatService } from '../chat/chat-service.ts';
 import type { ConversationService } from '../conversation/conversation-service.ts';
 import { ConversationError, RecordUnavailable } from '../conversation/errors.ts';
 import type { OutboxControl } from '../conversation/outbox-report.ts';
 import type { Health } from '../health/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type AdmissionParts, admission } from './admission.ts';
+import { addChatRoutes } from './chat-routes.ts';
 import { addConversationActionRoutes } from './conversation-action-routes.ts';
 import { conversationProblem } from './conversation-problem.ts';
 import { addConversationRoutes } from './conversation-routes.ts';
@@ -22,6 +24,7 @@ import { addUpkeepRoutes } from './upkeep-routes.ts';
 
 export interface AppParts extends AdmissionParts {
   readonly conversations: ConversationService;
+  readonly chats: ChatService;
   readonly health: Health;
   readonly metrics: Metrics;
   /** Left out by back ends that have none. */
@@ -45,6 +48,7 @@ export function createApp(parts: AppParts): App {
   addConversationActionRoutes(app, parts.conversations);
   addMessageRoutes(app, parts.conversations);
   addUpkeepRoutes(app, parts.conversations);
+  addChatRoutes(app, parts.chats);
   addOutboxRoutes(app, parts.outbox);
   addMetricsRoute(app, parts.metrics);
   addOpenApiDocument(app, parts.releaseId);

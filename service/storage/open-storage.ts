@@ -124,7 +124,15 @@ export async function openStorage(settings: StorageSettings, log: Logger, start:
   };
   const watched = { changes: supabase && new RecordChanges(supabase.calls), copies: hot };
   if (outbox === undefined || supabase === undefined)
-    return { store: inner, warning: undefined, redis, figures, ...watched, outbox: undefined, close: () => close(inner) };
+    return {
+      store: inner,
+      warning: undefined,
+      redis,
+      figures,
+      ...watched,
+      outbox: undefined,
+      close: () => close(inner),
+    };
   const startError = supabaseStart.status === 'rejected' ? supabaseStart.reason : undefined;
   const { store, desk } = outbox.around({ inner, supabase, hot, startError, log });
   return { store, warning: undefined, redis, figures, ...watched, outbox: desk, close: () => close(store) };

@@ -59,6 +59,10 @@ export class SupabaseCalls {
     return call.abortSignal(signal);
   }
 
+  get connections(): SupabasePool['connections'] {
+    return this.#pool.connections;
+  }
+
   /** Lets calls that are under way finish. */
   close(): Promise<void> {
     return this.#pool.close();

@@ -10,7 +10,7 @@ import type {
   ThreadRead,
 } from '../conversation/conversation-store.ts';
 import { ClientMessageIdReused, ConversationNotFound, RecordUnavailable, SeqConflict } from '../conversation/errors.ts';
-import type { SupabaseSettings } from './supabase-calls.ts';
+import type { SupabaseCalls, SupabaseSettings } from './supabase-calls.ts';
 import { SupabaseFailure, supabaseError } from './supabase-error.ts';
 import { head, notFound, SupabaseLifecycle } from './supabase-lifecycle.ts';
 import { poolLimits } from './supabase-pool.ts';
@@ -58,6 +58,10 @@ export class SupabaseStore extends SupabaseLifecycle implements ConversationReco
 
   tiers(): readonly Tier[] {
     return ['supabase'];
+  }
+
+  get connections(): SupabaseCalls['connections'] {
+    return this.calls.connections;
   }
 
   async append(

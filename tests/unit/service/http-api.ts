@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
+import { ChatService } from '../../../service/chat/chat-service.ts';
+import type { Completion } from '../../../service/chat/running-answer.ts';
+import { noUpstreams, type Upstreams } from '../../../service/chat/upstream.ts';
 import { ConversationService } from '../../../service/conversation/conversation-service.ts';
 import type { ConversationStore, Probe } from '../../../service/conversation/conversation-store.ts';
 import { LocalEvents } from '../../../service/events/local-events.ts';
@@ -9,6 +12,7 @@ import { Authentication } from '../../../service/http/authentication.ts';
 import { networks } from '../../../service/http/client-address.ts';
 import { type RateLimitSettings, RateLimits } from '../../../service/http/rate-limits.ts';
 import { createLogger } from '../../../service/logger.ts';
+import { Metrics } from '../../../service/metrics/metrics.ts';
 import { MemoryStore } from '../../../service/storage/memory-store.ts';
 
 const jwtSecret = 'a secret of more than thirty-two characters';
@@ -27,20 +31,31 @@ export function httpApi(
     store?: ConversationStore;
     probes?: Probe[];
     warning?: string;
+    upstreams?: Upstreams;
     rateLimits?: Partial<RateLimitSettings>;
     isStopping?: () => boolean;
   } = {},
 ) {
   const { store = new MemoryStore(), isStopping = () => false } = options;
   const lines: string[] = [];
+  const completions: Completion[] = [];
   const log = createLogger({ level: 'trace', releaseId: 'r1' }, { write: (line) => void lines.push(line) });
+  const conversations = new ConversationService({
+    store,
+    events: new LocalEvents(),
+    lifetimeSeconds: 3600,
+    onOperation: () => undefined,
+  });
+  const chats = new ChatService({
+    conversations,
+    upstreams: options.upstreams ?? noUpstreams,
+    journal: undefined,
+    onCompletion: (completion) => void completions.push(completion),
+    onTrouble: (error) => log.warn({ err: error }, 'trouble'),
+  });
   const app = createApp({
-    conversations: new ConversationService({
-      store,
-      events: new LocalEvents(),
-      lifetimeSeconds: 3600,
-      onOperation: () => undefined,
-    }),
+    conversations,
+    chats,
     health: new Health({
       releaseId: 'r1',
       backend: 'memory',
@@ -49,6 +64,7 @@ export function httpApi(
       tiers: () => store.tiers(),
     }),
     authentication: new Authentication({ secretKey, jwtSecret }),
+    metrics: new Metrics('r1'),
     rateLimits: new RateLimits({ user: 0, server: 0, failed: 0, ...options.rateLimits }, undefined),
     trustedProxies: networks('private'),
     log,
@@ -76,7 +92,7 @@ export function httpApi(
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   }
-  return { app, lines, send };
+  return { app, lines, send, chats, conversations, completions };
 }
 
 export async function userHeaders(): Promise<{ authorization: string }> {
