@@ -50,7 +50,10 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     conversations,
     upstreams: settings.chatUpstreams,
     journal: openJournal(settings, storage, log),
-    onCompletion: (completion) => logCompletion(completion, log),
+    onCompletion: (completion) => {
+      metrics.completionEnded({ outcome: completion.status, seconds: completion.milliseconds / 1000 });
+      logCompletion(completion, log);
+    },
     onTrouble: (error) => log.warn({ err: error }, 'an answer could not be kept as it should'),
   });
   const health = new Health({

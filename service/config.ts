@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { BlockList } from 'node:net';
 import type { z } from 'zod';
+import { noUpstreams, type Upstreams } from './chat/upstream.ts';
 import { type ReadFile, variables } from './environment-variables.ts';
 import type { AuthenticationSettings } from './http/authentication.ts';
 import { networks } from './http/client-address.ts';
@@ -19,6 +20,7 @@ export interface Settings {
   readonly storage: StorageSettings;
   /** How long a conversation lives after it was last read or written. */
   readonly lifetimeSeconds: number;
+  readonly chatUpstreams: Upstreams;
 }
 
 /** Every mistake in the environment. The message is for the person who set it, and holds no secret. */
@@ -72,6 +74,7 @@ export function readSettings(
       outboxDirectory: supabase?.data.OUTBOX_DIRECTORY,
     },
     lifetimeSeconds: Math.max(1, Math.round(data.CONVERSATION_TIMEOUT_HOURS * 3600)),
+    chatUpstreams: data.CHAT_UPSTREAMS_FILE ?? noUpstreams,
   };
 }
 

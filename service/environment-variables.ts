@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { upstreamsFile } from './chat/upstream.ts';
 import { networks } from './http/client-address.ts';
 import { logLevels } from './logger.ts';
 import { backends } from './storage/open-storage.ts';
@@ -87,6 +88,15 @@ alone, everything else in the memory of the process, which loses what it holds w
       .meta({
         description: `Whose X-Forwarded-For tells the address of the client: addresses and networks (10.0.0.0/8), separated by commas;
 private stands for all private networks, since nothing but Caddy reaches the service from there.`,
+      }),
+    CHAT_UPSTREAMS_FILE: z
+      .string()
+      .transform((path, context) => readJson(path, readFile, context))
+      .pipe(upstreamsFile)
+      .optional()
+      .meta({
+        description: `File with the models that /v1/chat asks, and their keys, such as /run/secrets/chat-upstreams: docs/chat.md
+explains it. Left out: there are none.`,
       }),
     SUPABASE_SECRET_KEY_FILE: secret(/^sb_secret_\S+$/, 'a secret key (sb_secret_…)').meta({
       description: 'File with the secret key: whoever has it is the server itself.',
@@ -184,6 +194,13 @@ function readKeySet(path: string, readFile: ReadFile, context: z.RefinementCtx):
   const keys = publicKeySet.safeParse(jsonOrUndefined(text));
   if (keys.success) return keys.data;
   context.addIssue({ code: 'custom', message: 'is neither "project" nor a file with the public keys of a JWKS' });
+  return z.NEVER;
+}
+
+function readJson(path: string, readFile: ReadFile, context: z.RefinementCtx): unknown {
+  const value = jsonOrUndefined(readSecret(path, readFile, context));
+  if (value !== undefined) return value;
+  context.addIssue({ code: 'custom', message: 'names a file that is not JSON' });
   return z.NEVER;
 }
 

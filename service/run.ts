@@ -5,8 +5,11 @@ import { HttpServer } from './http/server.ts';
 import { createLogger } from './logger.ts';
 import { StorageFailedError } from './storage/open-storage.ts';
 
-/** Milliseconds: how long the storage may take to start, and how long what is under way may take to end. */
-const patience = { start: 30_000, stop: 20_000 } as const;
+/**
+ * Milliseconds: how long the storage may take to start, and how long what is under way may take to end. What a model has
+ * not said by then is cut first, so that whoever listens is told.
+ */
+const patience = { start: 30_000, stop: 20_000, answers: 15_000 } as const;
 
 const exitCodes = { failed: 1, misconfigured: 2, unavailable: 3 } as const;
 
@@ -30,11 +33,14 @@ export async function run(environment: NodeJS.ProcessEnv): Promise<void> {
   const service = await started(settings, log, stop.signal);
   if (service === undefined) return;
   const server = await listening(service, settings, log);
-  if (server === undefined) return service.close();
+  if (server === undefined) {
+    await service.finishAnswers(0);
+    return service.close();
+  }
   log.info({ host: settings.host, port: server.port }, 'listening');
 
   await aborted(stop.signal);
-  await server.stop(patience.stop);
+  await Promise.all([server.stop(patience.stop), service.finishAnswers(patience.answers)]);
   await service.close();
   log.info('stopped');
 }

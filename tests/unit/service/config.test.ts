@@ -54,6 +54,7 @@ describe('.env.example', () => {
         outboxDirectory: '/var/lib/outbox',
       },
       lifetimeSeconds: 86_400,
+      chatUpstreams: { upstreams: [], standard: undefined },
     });
   });
 });
