@@ -13,6 +13,7 @@ export interface Stats {
 
 /** What was removed at once. */
 export interface CleanedUp {
+  readonly tier: Tier;
   /** Which ones: the expired and the deleted. */
   readonly removed: readonly string[];
   readonly expired: number;

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { findJsonFault } from '../conversation/json-value.ts';
 import { limits } from '../conversation/limits.ts';
 import { Problem } from './problem.ts';
@@ -23,6 +23,37 @@ export function query<S extends z.ZodType>(c: Context, shape: S): z.output<S> {
     values.length === 1 ? values[0] : values,
   ]);
   return shaped(shape, Object.fromEntries(given));
+}
+
+/** What stands in the path. What fits no address at all is invalid; an id of nothing is not. */
+export function pathParameter<S extends z.ZodType>(c: Context, shape: S): z.output<S> {
+  return shaped(shape, c.req.param());
+}
+
+/** A seq in a query. */
+export const seqParameter = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+
+const key = z
+  .string()
+  .max(limits.idempotencyKeyLength)
+  .regex(/^[\x21-\x7e]+$/);
+
+/** The header as it stands in the OpenAPI document. */
+export function idempotencyHeader(description: string) {
+  return z.object({ 'idempotency-key': key.optional().meta({ description }) });
+}
+
+/** The `Idempotency-Key` of a request, if it has one. */
+export function idempotencyKey(c: Context): string | undefined {
+  const header = c.req.header('idempotency-key');
+  if (header === undefined || key.safeParse(header).success) return header;
+  const message = `takes 1 to ${limits.idempotencyKeyLength} visible ASCII characters`;
+  const errors = [{ path: 'Idempotency-Key', message }];
+  throw new Problem(400, 'invalid_request', 'the header Idempotency-Key is not valid', { extras: { errors } });
 }
 
 /** The seq in `If-Match`, quoted or not; undefined without that header, and for `*`. */

@@ -167,7 +167,7 @@ export class MemoryStore implements ConversationStore {
     const deleted = entries.filter((each) => since(each.deleted_at) > limits.undeleteSeconds * 1000);
     const removed = [...expired, ...deleted].map(({ id }) => id);
     for (const id of removed) this.#entries.delete(id);
-    return { removed, expired: expired.length, deleted: deleted.length, rest: 'none' };
+    return { tier: 'memory', removed, expired: expired.length, deleted: deleted.length, rest: 'none' };
   }
 
   async eraseUser(_caller: Caller, userId: string): Promise<Erased> {

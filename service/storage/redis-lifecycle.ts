@@ -116,7 +116,7 @@ export class RedisLifecycle implements ConversationLifecycle, ConversationUpkeep
     const [, count, ...removed] = await this.record.run(cleanUp, '', server, args);
     const expired = Number(count);
     const rest = removed.length < limits.removedAtOnce ? 'none' : 'more';
-    return { removed, expired, deleted: removed.length - expired, rest };
+    return { tier: 'redis', removed, expired, deleted: removed.length - expired, rest };
   }
 
   async eraseUser(caller: Caller, userId: string): Promise<Erased> {

@@ -127,13 +127,13 @@ export class SupabaseLifecycle implements ConversationLifecycle, ConversationUpk
     return { tier, ...(await this.calls.call(caller, 'conversation_stats', {}, stats, signal)) };
   }
 
-  cleanUp(): Promise<CleanedUp> {
+  async cleanUp(): Promise<CleanedUp> {
     const input = {
       max_conversations: limits.removedAtOnce,
       expired_seconds: limits.expiredSeconds,
       deleted_seconds: limits.undeleteSeconds,
     };
-    return this.calls.call(server, 'clean_up_conversations', input, cleanedUp);
+    return { tier, ...(await this.calls.call(server, 'clean_up_conversations', input, cleanedUp)) };
   }
 
   async eraseUser(

@@ -85,9 +85,10 @@ describe('a body is refused', () => {
 });
 
 it.each([
-  ['DELETE', '/v1/conversations', 'POST'],
-  ['PUT', '/v1/conversations/x', 'GET, HEAD'],
-  ['GET', '/v1/conversations/x/messages', 'POST'],
+  ['DELETE', '/v1/conversations', 'POST, GET, HEAD'],
+  ['PUT', '/v1/conversations/x', 'GET, HEAD, PATCH, DELETE'],
+  ['PUT', '/v1/conversations/x/messages', 'POST, GET, HEAD, DELETE'],
+  ['GET', '/v1/conversations/x/fork', 'POST'],
   ['POST', '/livez', 'GET, HEAD'],
 ])('%s %s is 405 and says what can be done', async (method, path, allow) => {
   const reply = await send(method, path);
