@@ -24,6 +24,7 @@ export async function inProcess(servers: Servers): Promise<Candidate> {
       fallback: undefined,
       supabase: servers.supabase,
       redis: { url: `redis://${servers.redis.host}:${servers.redis.port}`, password: servers.redis.password },
+      outboxDirectory: undefined,
     },
     pino({ level: 'silent' }),
     AbortSignal.timeout(30_000),

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { execute, pythonEnvironment } from '../../tests/support/python-environment.ts';
 import type { Candidate } from './candidate.ts';
 import { inProcess, overHttp, postgresCall, supabaseCall } from './conversation-service.ts';
 import { rawPostgres, rawRedis } from './limits.ts';
@@ -93,18 +92,8 @@ function figures(memory: readonly number[]): string {
 /** Installs the peers at the versions that are pinned, where they are not there yet. Returns their Python. */
 async function installPeers(): Promise<string> {
   const directory = join(import.meta.dirname, 'peers');
-  const environment = join(import.meta.dirname, '../../.kit/benchmark-python');
   await execute('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--silent'], directory);
-  await execute('python3', ['-m', 'venv', environment], directory);
-  const python = join(environment, 'bin/python');
-  await execute(python, ['-m', 'pip', 'install', '--quiet', '--requirement', 'requirements.txt'], directory);
-  return python;
-}
-
-async function execute(command: string, args: readonly string[], cwd: string): Promise<void> {
-  const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}; what it said is above`);
+  return join(await pythonEnvironment('benchmark-python', join(directory, 'requirements.txt')), 'python');
 }
 
 function page(machine: Machine, effort: Effort, series: readonly Series[], candidates: readonly Candidate[]): string {

@@ -27,6 +27,8 @@ export interface Servers {
   };
   /** The database as its superuser. */
   readonly sql: postgres.Sql;
+  /** Of this run alone. */
+  readonly directory: string;
   flushRedis(): Promise<void>;
   redisVersion(): Promise<string>;
   close(): Promise<void>;
@@ -64,6 +66,7 @@ export async function startServers(): Promise<Servers> {
       postgres: database,
       supabase,
       sql,
+      directory,
       flushRedis: async () => {
         await administration.flushall();
       },

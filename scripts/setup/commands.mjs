@@ -60,6 +60,12 @@ export const commands = {
       asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })],
     runs: ['script', 'benchmarks/service/main.ts'],
   },
+  fuzz: {
+    summary: 'send the service what its OpenAPI document allows and forbids (-- --help)',
+    needs: (args) =>
+      asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })],
+    runs: ['script', 'tests/fuzz/main.ts'],
+  },
   pulumi: {
     summary: 'any Pulumi command, with the kit’s own engine, home and state (-- up -s local)',
     needs: () => pulumi,
