@@ -82,6 +82,7 @@ export const namespace = settings.namespace;
 export const bindAddress = settings.bindAddress;
 export const certificates = settings.acmeEmail === undefined ? 'own' : 'acme';
 export const schemaHead = schema?.head;
+export const schemaContracts = schema?.contracts;
 export { embedded };
 export const supabaseUrl = project.administration?.url;
 export const supabasePublishableKey = project.connection.publishableKey;

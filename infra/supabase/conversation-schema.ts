@@ -14,10 +14,15 @@ const buckets: Record<string, Pick<supabase.BucketArgs, 'fileSizeLimit' | 'allow
   'mcp-files': { fileSizeLimit: '50MB' },
 };
 
-/** What the kit puts into a Supabase project: tables, policies and functions by migration, and the private buckets. */
+/**
+ * What the kit puts into a Supabase project: tables, policies and functions by migration, and the private buckets. The
+ * update stops when the database is open afterwards where it should not be.
+ */
 export class ConversationSchema extends pulumi.ComponentResource {
   /** Version of the newest applied migration. */
   readonly head: pulumi.Output<string>;
+  /** Applied migrations that take away what earlier releases use, with their reasons: no rollback goes behind one. */
+  readonly contracts: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: ConversationSchemaArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super('conversation-kit:supabase:ConversationSchema', name, {}, opts);
@@ -39,7 +44,13 @@ export class ConversationSchema extends pulumi.ComponentResource {
         { ...own, dependsOn: migrations, retainOnDelete: true },
       );
     }
-    this.head = migrations.head;
-    this.registerOutputs({ head: this.head });
+    const audit = new supabase.SecurityAudit(
+      `${name}-audit`,
+      { schemas: ['public'], forced: ['public'], schemaVersion: migrations.head },
+      { ...own, dependsOn: migrations },
+    );
+    this.head = audit.id.apply(() => migrations.head);
+    this.contracts = migrations.contracts;
+    this.registerOutputs({ head: this.head, contracts: this.contracts });
   }
 }

@@ -13,5 +13,8 @@ export declare const ProjectSettings: typeof import("./projectSettings").Project
 export { ProviderArgs } from "./provider";
 export type Provider = import("./provider").Provider;
 export declare const Provider: typeof import("./provider").Provider;
+export { SecurityAuditArgs } from "./securityAudit";
+export type SecurityAudit = import("./securityAudit").SecurityAudit;
+export declare const SecurityAudit: typeof import("./securityAudit").SecurityAudit;
 import * as config from "./config";
 export { config, };

@@ -35,7 +35,7 @@ var __importStar = (this && this.__importStar) || (function () {
     };
 })();
 Object.defineProperty(exports, "__esModule", { value: true });
-exports.config = exports.Provider = exports.ProjectSettings = exports.Project = exports.Migrations = exports.Bucket = void 0;
+exports.config = exports.SecurityAudit = exports.Provider = exports.ProjectSettings = exports.Project = exports.Migrations = exports.Bucket = void 0;
 const pulumi = __importStar(require("@pulumi/pulumi"));
 const utilities = __importStar(require("./utilities"));
 exports.Bucket = null;
@@ -48,6 +48,8 @@ exports.ProjectSettings = null;
 utilities.lazyLoad(exports, ["ProjectSettings"], () => require("./projectSettings"));
 exports.Provider = null;
 utilities.lazyLoad(exports, ["Provider"], () => require("./provider"));
+exports.SecurityAudit = null;
+utilities.lazyLoad(exports, ["SecurityAudit"], () => require("./securityAudit"));
 // Export sub-modules:
 const config = __importStar(require("./config"));
 exports.config = config;
@@ -63,6 +65,8 @@ const _module = {
                 return new exports.Project(name, undefined, { urn });
             case "supabase:index:ProjectSettings":
                 return new exports.ProjectSettings(name, undefined, { urn });
+            case "supabase:index:SecurityAudit":
+                return new exports.SecurityAudit(name, undefined, { urn });
             default:
                 throw new Error(`unknown resource type ${type}`);
         }

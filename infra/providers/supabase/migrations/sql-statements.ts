@@ -1,7 +1,5 @@
-import { hasSqlDetails, loadModule, type Node, parseSync, scanSync } from 'libpg-query';
-
-// PostgreSQL's own parser and scanner, compiled to WebAssembly: loaded once, used synchronously from then on.
-await loadModule();
+import type { Node } from 'libpg-query';
+import { hasSqlDetails, parseSync, scanSync } from '../sql-parser.ts';
 
 /** One statement of a migration file, or a comment that stands alone between two semicolons. */
 export interface SqlStatement {

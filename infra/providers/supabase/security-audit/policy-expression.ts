@@ -1,4 +1,5 @@
-import { type A_Expr, type Node, parseSync, type SelectStmt, type SubLink } from 'libpg-query';
+import type { A_Expr, Node, SelectStmt, SubLink } from 'libpg-query';
+import { parseSync } from '../sql-parser.ts';
 
 /**
  * What a policy's expression comes to, for whom and for which row, without a database: the expression is parsed by

@@ -1,4 +1,4 @@
-import { scanSync } from 'libpg-query';
+import { scanSync } from '../../sql-parser.ts';
 import type { SqlStatement } from '../sql-statements.ts';
 import { type DangerRuleName, dangerRules, isDangerRule } from './rules.ts';
 

@@ -1,4 +1,5 @@
-import { type DoStmt, type Node, parsePlPgSQLSync, parseSync } from 'libpg-query';
+import type { DoStmt, Node } from 'libpg-query';
+import { parsePlPgSQLSync, parseSync } from '../../sql-parser.ts';
 
 /** The SQL in a `do` block: what can be read of it, and what can't. */
 export interface DoBlock {

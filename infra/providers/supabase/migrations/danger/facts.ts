@@ -1,6 +1,7 @@
-import { type Node, parseSync, type RangeVar } from 'libpg-query';
+import type { Node, RangeVar } from 'libpg-query';
 import { z } from 'zod';
 import type { Database } from '../../database/database.ts';
+import { parseSync } from '../../sql-parser.ts';
 import { partsOf, quotedTable } from './names.ts';
 
 /** What rules ask of the database that the files are for. */
