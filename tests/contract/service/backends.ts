@@ -53,6 +53,7 @@ export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Pr
         const hot = new HotCopies(connection, (error) => {
           throw error;
         });
+        hot.watched = { since: 0, until: Number.POSITIVE_INFINITY }; // nobody writes around these stores
         return opened.store(new DualStore(new SupabaseStore(record.settings), hot, connection.probe));
       },
       signUp: record.signUp,

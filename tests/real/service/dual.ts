@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller, NamedMessage } from '../../../service/conversation/conversation.ts';
 import type { ConversationStore, ThreadRead } from '../../../service/conversation/conversation-store.ts';
 import { DualStore } from '../../../service/storage/dual-store.ts';
-import { HotCopies } from '../../../service/storage/hot-copies.ts';
+import { HotCopies, type Watched } from '../../../service/storage/hot-copies.ts';
 import type { RedisConnection } from '../../../service/storage/redis-connection.ts';
 import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
 import { type ApiProxy, startApiProxy } from './api-proxy.ts';
@@ -10,9 +10,13 @@ import { startRecord, startTestRedis, type TestRecord, type TestRedis } from './
 
 export const server: Caller = { kind: 'server' };
 
+/** As if a change feed told of everything: copies are trusted as long as with one. */
+export const alwaysWatched: Watched = { since: 0, until: Number.POSITIVE_INFINITY };
+
 /** A dual store as one process has it. */
 export interface Process {
   readonly store: ConversationStore;
+  readonly copies: HotCopies;
   readonly redis: RedisConnection;
   /** What could not be kept in Redis. */
   readonly troubles: unknown[];
@@ -39,8 +43,9 @@ export async function startDual(): Promise<DualFixture> {
       const connection = await redis.connect();
       const troubles: unknown[] = [];
       const hot = new HotCopies(connection, (error) => troubles.push(error));
+      hot.watched = alwaysWatched;
       const store = new DualStore(new SupabaseStore({ ...record.settings, url: proxy.url }), hot, connection.probe);
-      const opened = { store, redis: connection, troubles };
+      const opened = { store, copies: hot, redis: connection, troubles };
       processes.push(opened);
       return opened;
     },
