@@ -42,12 +42,9 @@ export const chatRequest = z
       description: 'What the user says: a text, or parts as OpenAI has them (text, image_url, input_audio, file).',
     }),
     conversation_id: z.guid().optional().meta({ description: 'Left out: a conversation is begun.' }),
-    continuation_id: z
-      .guid()
-      .optional()
-      .meta({
-        description: 'Instead of conversation_id: continues that conversation, or begins one where it is gone.',
-      }),
+    continuation_id: z.guid().optional().meta({
+      description: 'Instead of conversation_id: continues that conversation, or begins one where it is gone.',
+    }),
     client_message_id: z.string().min(1).max(chatLimits.clientMessageIdLength).optional().meta({
       description: 'Names the message. Sent again, the model is not asked again: the answer that is there is returned.',
     }),

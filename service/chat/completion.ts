@@ -55,7 +55,7 @@ const knownErrors: ReadonlySet<unknown> = new Set([
   'server_error',
 ]);
 const failure = z.object({
-  error: z.union([z.string(), z.looseObject({ code: z.unknown(), type: z.unknown() })]),
+  error: z.union([z.string(), z.looseObject({ code: z.unknown().optional(), type: z.unknown().optional() })]),
 });
 
 /** Reads the body of a reply with status 200, as it comes. Throws {@link NoCompletion}. */
