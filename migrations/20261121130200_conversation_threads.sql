@@ -120,18 +120,33 @@ begin
 end
 $$;
 
+-- Removes all threads of a user. Returns {removed}.
+create function public.erase_threads(user_id uuid) returns json
+  language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  removed integer;
+begin
+  delete from public.conversation_threads t where t.user_id = erase_threads.user_id;
+  get diagnostics removed = row_count;
+  return json_build_object('removed', removed);
+end
+$$;
+
 revoke all on function public.keep_thread_times() from public, anon, authenticated, service_role;
 revoke all on function public.clean_up_threads(integer) from public, anon, authenticated;
 grant execute on function public.clean_up_threads(integer) to service_role;
 revoke all on function
   public.put_thread(text, jsonb, integer),
   public.get_thread(text),
-  public.delete_thread(text)
+  public.delete_thread(text),
+  public.erase_threads(uuid)
   from public, anon;
 grant execute on function
   public.put_thread(text, jsonb, integer),
   public.get_thread(text),
-  public.delete_thread(text)
+  public.delete_thread(text),
+  public.erase_threads(uuid)
   to authenticated, service_role;
 
 -- Hourly, where the database can do that by itself. Elsewhere the service does it; both at once do no harm.

@@ -2,9 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { AnswerJournal } from './chat/answer-journal.ts';
 import { ChatService } from './chat/chat-service.ts';
+import { traceCompletion } from './chat/completion-span.ts';
 import type { Completion } from './chat/running-answer.ts';
 import type { Settings } from './config.ts';
 import { ConversationService, type Operation } from './conversation/conversation-service.ts';
+import { ConversationExport } from './conversation/export.ts';
+import { ConversationImport } from './conversation/import.ts';
+import { ThreadService } from './conversation/thread-service.ts';
 import { openEvents } from './events/open-events.ts';
 import { Health } from './health/health.ts';
 import { createApp } from './http/app.ts';
@@ -14,6 +18,7 @@ import { RateLimits } from './http/rate-limits.ts';
 import { slowMilliseconds } from './http/request-log.ts';
 import { type MetricSources, Metrics } from './metrics/metrics.ts';
 import { openStorage, type Storage } from './storage/open-storage.ts';
+import type { Tracing } from './tracing/start-tracing.ts';
 
 export interface Service {
   readonly app: App;
@@ -33,6 +38,7 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const { backend } = settings.storage;
   const storage = await openStorage(settings.storage, log, options.untilStarted);
   log.info({ backend, tiers: storage.store.tiers(), warning: storage.warning }, 'storage is open');
+  const tracing = await openTracing(settings, log);
   const metrics = new Metrics(settings.releaseId);
   const rateLimits = new RateLimits(settings.rateLimits, storage.redis?.client);
   metrics.watch({ ...storageSources(storage), rateLimited: () => rateLimits.refused });
@@ -51,6 +57,7 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     upstreams: settings.chatUpstreams,
     journal: openJournal(settings, storage, log),
     onCompletion: (completion) => {
+      traceCompletion(completion);
       metrics.completionEnded({ outcome: completion.status, seconds: completion.milliseconds / 1000 });
       logCompletion(completion, log);
     },
@@ -63,8 +70,14 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     probes: storage.store.probes,
     tiers: () => storage.store.tiers(),
   });
+  const { search, threads, importTarget } = storage.beside;
+  const { lifetimeSeconds } = settings;
   const app = createApp({
     conversations,
+    search,
+    threads: new ThreadService(threads, lifetimeSeconds),
+    exporting: new ConversationExport(conversations),
+    importing: new ConversationImport({ target: importTarget, events, lifetimeSeconds }),
     chats,
     health,
     outbox: storage.outbox,
@@ -82,8 +95,16 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     await closeEvents();
     await storage.close();
     metrics.close();
+    await tracing?.stop();
   };
   return { app, finishAnswers: (patience) => chats.close(patience), close };
+}
+
+/** OpenTelemetry is loaded where traces are wanted only. */
+async function openTracing({ tracing, releaseId }: Settings, log: Logger): Promise<Tracing | undefined> {
+  if (tracing === undefined) return undefined;
+  const { startTracing } = await import('./tracing/start-tracing.ts');
+  return startTracing(tracing, releaseId, () => log.warn('traces could not be delivered'));
 }
 
 function storageSources({ figures, redis, outbox }: Storage): MetricSources {

@@ -1,10 +1,11 @@
 import type { Caller, Conversation, Message } from './conversation.ts';
-import type { ConversationStore, ThreadRead } from './conversation-store.ts';
+import type { ConversationService } from './conversation-service.ts';
+import type { ThreadRead } from './conversation-store.ts';
 import { ConversationNotFound, RecordUnavailable } from './errors.ts';
 import { limits } from './limits.ts';
 import { conversationLine, messageLine } from './transfer-format.ts';
 
-type Source = Pick<ConversationStore, 'read' | 'list'>;
+type Source = Pick<ConversationService, 'read' | 'list'>;
 
 /** A conversation was cleared or deleted while it was exported: what was sent of it is no whole. */
 class ExportTorn extends Error {
@@ -32,8 +33,11 @@ export class ConversationExport {
     yield* this.#rest(caller, first, signal);
   }
 
-  /** All conversations of the owner that have not ended, newest first, each as above. A first text may be empty. */
-  async *all(caller: Caller, owner: string | null, signal: AbortSignal): AsyncGenerator<string, void> {
+  /**
+   * All conversations of the caller, or of the user that the server names, that have not ended; newest first, each as
+   * above. The first text is empty.
+   */
+  async *all(caller: Caller, owner: string | undefined, signal: AbortSignal): AsyncGenerator<string, void> {
     let after: Conversation | undefined;
     for (;;) {
       const request = { owner, limit: limits.conversationsPerPage, after };

@@ -45,6 +45,6 @@ export interface ThreadDocuments {
   /** Removes what has expired, `limits.removedAtOnce` at most. Returns how many there were. */
   cleanUp(): Promise<number>;
 
-  /** Removes every document of a user. */
-  eraseUser(userId: string): Promise<void>;
+  /** Removes every document of a user, as that user or as the server. Returns how many there were. */
+  eraseUser(caller: Caller, userId: string): Promise<number>;
 }

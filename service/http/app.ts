@@ -4,6 +4,8 @@ import type { ChatService } from '../chat/chat-service.ts';
 import type { ConversationService } from '../conversation/conversation-service.ts';
 import { ConversationError, RecordUnavailable } from '../conversation/errors.ts';
 import type { OutboxControl } from '../conversation/outbox-report.ts';
+import type { Search } from '../conversation/search.ts';
+import type { ThreadService } from '../conversation/thread-service.ts';
 import type { Health } from '../health/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type AdmissionParts, admission } from './admission.ts';
@@ -20,11 +22,17 @@ import { addOutboxRoutes } from './outbox-routes.ts';
 import { Problem, problemResponse } from './problem.ts';
 import { requestLog } from './request-log.ts';
 import { requestMetrics } from './request-metrics.ts';
+import { requestSpan } from './request-span.ts';
+import { addSearchRoutes } from './search-routes.ts';
+import { addThreadRoutes } from './thread-routes.ts';
+import { addTransferRoutes, type TransferParts } from './transfer-routes.ts';
 import { addUpkeepRoutes } from './upkeep-routes.ts';
 
-export interface AppParts extends AdmissionParts {
+export interface AppParts extends AdmissionParts, TransferParts {
   readonly conversations: ConversationService;
   readonly chats: ChatService;
+  readonly search: Search;
+  readonly threads: ThreadService;
   readonly health: Health;
   readonly metrics: Metrics;
   /** Left out by back ends that have none. */
@@ -38,6 +46,7 @@ export interface AppParts extends AdmissionParts {
 /** The HTTP interface: parse, call, reply. */
 export function createApp(parts: AppParts): App {
   const app = new OpenAPIHono<Environment>();
+  app.use(requestSpan());
   app.use(requestMetrics(parts.metrics));
   app.use(requestLog(parts));
   addHealthRoutes(app, parts);
@@ -49,6 +58,9 @@ export function createApp(parts: AppParts): App {
   addMessageRoutes(app, parts.conversations);
   addUpkeepRoutes(app, parts.conversations);
   addChatRoutes(app, parts.chats);
+  addSearchRoutes(app, parts.search);
+  addThreadRoutes(app, parts.threads);
+  addTransferRoutes(app, parts);
   addOutboxRoutes(app, parts.outbox);
   addMetricsRoute(app, parts.metrics);
   addOpenApiDocument(app, parts.releaseId);

@@ -20,11 +20,12 @@ export const problemShape = z
     missed: z.array(message).optional().meta({ description: 'seq_conflict: messages since the expected seq.' }),
     client_message_id: z.string().optional().meta({ description: 'client_message_id_reused: which one.' }),
     seq: z.int().optional().meta({ description: 'client_message_id_reused: where that message stands.' }),
+    line: z.int().optional().meta({ description: 'Of an import: the line that is wrong, from 1.' }),
   })
   .meta({ id: 'Problem' });
 
 type Extras = Partial<
-  Pick<z.output<typeof problemShape>, 'errors' | 'last_seq' | 'missed' | 'client_message_id' | 'seq'>
+  Pick<z.output<typeof problemShape>, 'errors' | 'last_seq' | 'missed' | 'client_message_id' | 'seq' | 'line'>
 >;
 
 const titles = {
@@ -42,6 +43,7 @@ const titles = {
   431: 'Request Header Fields Too Large',
   499: 'Client Closed Request',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
   504: 'Gateway Timeout',

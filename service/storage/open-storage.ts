@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ConversationStore } from '../conversation/conversation-store.ts';
+import { type BesideConversations, besideConversations } from './beside-conversations.ts';
 import { DualStore } from './dual-store.ts';
 import { HotCopies } from './hot-copies.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -33,6 +34,8 @@ export interface StorageFigures {
 
 export interface Storage {
   readonly store: ConversationStore;
+  /** What the backend that runs offers beside keeping conversations. */
+  readonly beside: BesideConversations;
   /** Set when another backend runs than the one configured: what that means. */
   readonly warning: string | undefined;
   /** The connection to Redis, for what is kept there besides conversations. */
@@ -114,7 +117,8 @@ export async function openStorage(settings: StorageSettings, log: Logger, start:
     await close();
     const store = new MemoryStore();
     const warning = `"${backend}" could not start: conversations are in the memory of this process, until it ends`;
-    return { store, warning, redis: undefined, figures: {}, outbox: undefined, close: () => store.close() };
+    const beside = besideConversations(undefined, undefined, undefined);
+    return { store, beside, warning, redis: undefined, figures: {}, outbox: undefined, close: () => store.close() };
   }
   const hot = redis && supabase && openHotCopies(redis, log);
   const inner = storeOf(redis, supabase, hot);
@@ -122,7 +126,8 @@ export async function openStorage(settings: StorageSettings, log: Logger, start:
     ...(hot === undefined ? {} : { hotCopyLooks: () => hot.looks }),
     ...(supabase === undefined ? {} : { supabaseConnections: () => supabase.connections }),
   };
-  const watched = { changes: supabase && new RecordChanges(supabase.calls), copies: hot };
+  const beside = besideConversations(redis, supabase, hot);
+  const watched = { beside, changes: supabase && new RecordChanges(supabase.calls), copies: hot };
   if (outbox === undefined || supabase === undefined)
     return {
       store: inner,

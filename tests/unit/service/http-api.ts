@@ -5,6 +5,9 @@ import type { Completion } from '../../../service/chat/running-answer.ts';
 import { noUpstreams, type Upstreams } from '../../../service/chat/upstream.ts';
 import { ConversationService } from '../../../service/conversation/conversation-service.ts';
 import type { ConversationStore, Probe } from '../../../service/conversation/conversation-store.ts';
+import { ConversationExport } from '../../../service/conversation/export.ts';
+import { ConversationImport } from '../../../service/conversation/import.ts';
+import { ThreadService } from '../../../service/conversation/thread-service.ts';
 import { LocalEvents } from '../../../service/events/local-events.ts';
 import { Health } from '../../../service/health/health.ts';
 import { createApp } from '../../../service/http/app.ts';
@@ -13,6 +16,7 @@ import { networks } from '../../../service/http/client-address.ts';
 import { type RateLimitSettings, RateLimits } from '../../../service/http/rate-limits.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { Metrics } from '../../../service/metrics/metrics.ts';
+import { besideConversations } from '../../../service/storage/beside-conversations.ts';
 import { MemoryStore } from '../../../service/storage/memory-store.ts';
 
 const jwtSecret = 'a secret of more than thirty-two characters';
@@ -53,8 +57,14 @@ export function httpApi(
     onCompletion: (completion) => void completions.push(completion),
     onTrouble: (error) => log.warn({ err: error }, 'trouble'),
   });
+  const { search, threads, importTarget } = besideConversations(undefined, undefined, undefined);
+  const importing = { target: importTarget, events: new LocalEvents(), lifetimeSeconds: 3600 };
   const app = createApp({
     conversations,
+    search,
+    threads: new ThreadService(threads, 3600),
+    exporting: new ConversationExport(conversations),
+    importing: new ConversationImport(importing),
     chats,
     health: new Health({
       releaseId: 'r1',
