@@ -5,7 +5,8 @@ import { fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
 import { Client } from './smoke/client.ts';
 import { type Containers, stackContainers } from './smoke/containers.ts';
-import { type SmokeStep, smokeMark, smokeSteps } from './smoke/steps.ts';
+import { smokeMark } from './smoke/smoke-conversation.ts';
+import { type SmokeStep, smokeSteps } from './smoke/steps.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
 
 const usage = `npm run smoke -- [options]

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 export interface Reply {
   readonly status: number;
   /** Which tier answered, from the header `x-storage-tier`. */
@@ -22,7 +24,9 @@ export interface ClientSettings {
 
 const thread = z.object({
   messages: z.array(z.object({ seq: z.number(), role: z.string(), content: z.unknown() })),
+  pending: z.array(z.object({ content: z.unknown() })),
 });
+type Thread = z.output<typeof thread>;
 const health = z.object({ status: z.literal('healthy') });
 const created = z.object({ id: z.string() });
 
@@ -50,7 +54,7 @@ export class Client {
     return new Client(settings, file === undefined ? undefined : await readFile(file, 'utf8'));
   }
 
-  async send(method: 'GET' | 'POST', path: string, body?: unknown, key = this.#settings.key): Promise<Reply> {
+  async send(method: Method, path: string, body?: unknown, key = this.#settings.key): Promise<Reply> {
     const reply = await request(new URL(path, this.#settings.url), {
       method,
       dispatcher: this.#agent,
@@ -74,10 +78,10 @@ export class Client {
     return this.send('POST', `/v1/conversations/${id}/messages`, { messages });
   }
 
-  /** The messages of a conversation and the tier that they came from. */
-  async read(id: string): Promise<{ tier: string | undefined; messages: z.output<typeof thread>['messages'] }> {
+  /** The messages of a conversation, those that still wait for Supabase, and the tier that they came from. */
+  async read(id: string): Promise<Thread & { tier: string | undefined }> {
     const reply = expectStatus(await this.send('GET', `/v1/conversations/${id}`), 200);
-    return { tier: reply.tier, messages: thread.parse(reply.body).messages };
+    return { tier: reply.tier, ...thread.parse(reply.body) };
   }
 
   /** Waits until the service says that it and every tier below it are well. Throws with what it said last. */

@@ -3,6 +3,8 @@ import { $ } from 'zx';
 /** What the smoke tests do to the containers of one stack, through the Docker command. */
 export interface Containers {
   restart(role: string): Promise<void>;
+  stop(role: string): Promise<void>;
+  start(role: string): Promise<void>;
   /** Last lines of its log. */
   log(role: string): Promise<string>;
   /** Takes every cached thread out of Redis; what is not a cache there, such as the outbox, is never touched. */
@@ -36,6 +38,12 @@ export function stackContainers(namespace: string): Containers {
   return {
     restart: async (role) => {
       await quiet`docker restart ${await named(role)}`;
+    },
+    stop: async (role) => {
+      await quiet`docker stop ${await named(role)}`;
+    },
+    start: async (role) => {
+      await quiet`docker start ${await named(role)}`;
     },
     log: async (role) => {
       const { stdout, stderr } = await quiet`docker logs --tail 20 ${await named(role)}`;
