@@ -8,6 +8,7 @@ import { networks } from './http/client-address.ts';
 import type { RateLimitSettings } from './http/rate-limits.ts';
 import type { logLevels } from './logger.ts';
 import type { StorageSettings } from './storage/open-storage.ts';
+import type { TracingSettings } from './tracing/start-tracing.ts';
 
 export interface Settings {
   readonly host: string;
@@ -16,6 +17,8 @@ export interface Settings {
   readonly logLevel: (typeof logLevels)[number];
   readonly authentication: AuthenticationSettings;
   readonly rateLimits: RateLimitSettings;
+  /** Left out: no traces. */
+  readonly tracing: TracingSettings | undefined;
   readonly trustedProxies: BlockList;
   readonly storage: StorageSettings;
   /** How long a conversation lives after it was last read or written. */
@@ -62,6 +65,10 @@ export function readSettings(
     authentication,
     rateLimits: { user: data.RATE_LIMIT_USER, server: data.RATE_LIMIT_SERVER, failed: data.RATE_LIMIT_FAILED },
     trustedProxies: networks(data.TRUSTED_PROXIES),
+    tracing:
+      data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : { endpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT, share: data.OTEL_TRACES_SAMPLER_ARG },
     storage: {
       backend: data.CONVERSATION_STORAGE_BACKEND,
       fallback: data.CONVERSATION_STORAGE_FALLBACK,

@@ -98,6 +98,15 @@ private stands for all private networks, since nothing but Caddy reaches the ser
         description: `File with the models that /v1/chat asks, and their keys, such as /run/secrets/chat-upstreams: docs/chat.md
 explains it. Left out: there are none.`,
       }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: address(/^https?:\/\//, 'http://collector:4318')
+      .optional()
+      .meta({ description: 'Where traces are sent, by OTLP over HTTP. Left out: there are none.' }),
+    OTEL_TRACES_SAMPLER_ARG: z.coerce
+      .number('is no number')
+      .min(0, 'is below 0')
+      .max(1, 'is above 1')
+      .default(1)
+      .meta({ description: 'Share of the traces that begin here: 0.1 is every tenth.' }),
     SUPABASE_SECRET_KEY_FILE: secret(/^sb_secret_\S+$/, 'a secret key (sb_secret_…)').meta({
       description: 'File with the secret key: whoever has it is the server itself.',
       example: '/run/secrets/supabase-secret-key',

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { trace } from '@opentelemetry/api';
 import type {
   Caller,
   ConversationChanges,
@@ -48,6 +49,8 @@ export interface ConversationServiceParts {
   readonly lifetimeSeconds: number;
   readonly onOperation: (operation: Operation) => void;
 }
+
+const tracer = trace.getTracer('conversation');
 
 /** What can be done with conversations. Throws the errors of `errors.ts`. */
 export class ConversationService {
@@ -185,16 +188,19 @@ export class ConversationService {
     const started = performance.now();
     let tier: Tier | undefined;
     let code: string | undefined;
-    try {
-      const result = await work();
-      tier = result.tier;
-      return result;
-    } catch (error) {
-      code = error instanceof ConversationError ? error.code : 'internal_error';
-      throw error;
-    } finally {
-      this.#parts.onOperation({ name, milliseconds: performance.now() - started, tier, code });
-    }
+    return tracer.startActiveSpan(`conversation ${name}`, async (span) => {
+      try {
+        const result = await work();
+        tier = result.tier;
+        return result;
+      } catch (error) {
+        code = error instanceof ConversationError ? error.code : 'internal_error';
+        throw error;
+      } finally {
+        span.setAttributes({ 'conversation.tier': tier ?? 'none', 'conversation.code': code ?? 'ok' }).end();
+        this.#parts.onOperation({ name, milliseconds: performance.now() - started, tier, code });
+      }
+    });
   }
 }
 

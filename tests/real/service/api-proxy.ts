@@ -9,6 +9,8 @@ export interface ApiProxy {
   readonly url: string;
   /** Names of the functions that were called, in order. */
   readonly calls: string[];
+  /** The trace that the last call of each function belongs to. */
+  readonly traceparents: Map<string, string>;
   /** Looks at each call before it goes to the API, and at each reply before it goes back. */
   onCall: (name: string) => Promise<void>;
   onReply: (name: string) => Promise<Fate>;
@@ -20,6 +22,7 @@ export interface ApiProxy {
 export async function startApiProxy(target: string): Promise<ApiProxy> {
   const proxy = {
     calls: [] as string[],
+    traceparents: new Map<string, string>(),
     onCall: async (_name: string): Promise<void> => undefined,
     onReply: async (_name: string): Promise<Fate> => 'pass',
   };
@@ -27,6 +30,8 @@ export async function startApiProxy(target: string): Promise<ApiProxy> {
     const name = incoming.url?.split('/').at(-1) ?? '';
     const body = Buffer.concat(await incoming.toArray());
     proxy.calls.push(name);
+    const trace = incoming.headers.traceparent;
+    if (typeof trace === 'string') proxy.traceparents.set(name, trace);
     await proxy.onCall(name);
     const { method = 'GET', headers } = incoming;
     const upstream = request(new URL(incoming.url ?? '/', target), { method, headers, agent: false });

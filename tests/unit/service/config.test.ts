@@ -46,6 +46,7 @@ describe('.env.example', () => {
       },
       rateLimits: { user: 600, server: 120_000, failed: 30 },
       trustedProxies: expect.anything(),
+      tracing: undefined,
       storage: {
         backend: 'dual',
         fallback: undefined,
