@@ -18,13 +18,19 @@ export interface Backend {
   /** Another store on the same conversations, as another process would have it; the same one where there can be only one. */
   open(): Promise<ConversationStore>;
   signUp(): Promise<TestUser>;
+  /** As if it had been read, and deleted, so many seconds earlier. With `memory` that is true of all there are. */
+  age(id: string, seconds: number): Promise<void>;
   close(): Promise<void>;
 }
 
 export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Promise<Backend>> = {
   memory: async () => {
-    const store = new MemoryStore();
-    return { open: async () => store, signUp: async () => anyUser(), close: () => store.close() };
+    let ahead = 0;
+    const store = new MemoryStore(() => Date.now() + ahead);
+    const age = async (_id: string, seconds: number) => {
+      ahead += seconds * 1000;
+    };
+    return { open: async () => store, signUp: async () => anyUser(), age, close: () => store.close() };
   },
   redis: async () => {
     const redis = await startTestRedis();
@@ -32,6 +38,7 @@ export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Pr
     return {
       open: async () => new RedisStore(opened.connection(await redis.connect(true))),
       signUp: async () => anyUser(),
+      age: (id, seconds) => ageInRedis(redis, id, seconds),
       close: () => opened.close(redis),
     };
   },
@@ -41,6 +48,7 @@ export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Pr
     return {
       open: async () => opened.store(new SupabaseStore(record.settings)),
       signUp: record.signUp,
+      age: (id, seconds) => ageInRecord(record, id, seconds),
       close: () => opened.close(record),
     };
   },
@@ -57,6 +65,12 @@ export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Pr
         return opened.store(new DualStore(new SupabaseStore(record.settings), hot, connection.probe));
       },
       signUp: record.signUp,
+      age: async (id, seconds) => {
+        await ageInRecord(record, id, seconds);
+        const connection = await redis.connect();
+        await connection.client.unlink(`conversation-kit:hot:{${id}}`); // it would have run out by then
+        await connection.close();
+      },
       close: () => opened.close(record, redis),
     };
   },
@@ -80,6 +94,30 @@ class Opened {
     for (const close of this.#closing.reverse()) await close();
     for (const server of servers) await ('stop' in server ? server.stop() : server.close());
   }
+}
+
+async function ageInRecord({ sql }: TestRecord, id: string, seconds: number): Promise<void> {
+  await sql`
+    update conversations set
+      accessed_at = accessed_at - make_interval(secs => ${seconds}),
+      deleted_at = deleted_at - make_interval(secs => ${seconds})
+    where id = ${id}`;
+}
+
+async function ageInRedis(redis: TestRedis, id: string, seconds: number): Promise<void> {
+  const connection = await redis.connect(true);
+  const root = 'conversation-kit:record:';
+  for (const [field, set] of [
+    ['expires', 'expiries'],
+    ['deleted', 'deletions'],
+  ] as const) {
+    const time = await connection.client.hget(`${root}{${id}}`, field);
+    if (!time) continue;
+    const earlier = Number(time) - seconds * 1000;
+    await connection.client.hset(`${root}{${id}}`, field, earlier);
+    await connection.client.zadd(`${root}${set}`, 'XX', earlier, id);
+  }
+  await connection.close();
 }
 
 function anyUser(): TestUser {
