@@ -9,6 +9,7 @@ import {
   says,
   startChatUpstream,
   usage,
+  writes,
 } from '../../support/chat-upstream.ts';
 import { httpApi, secretKey, userHeaders } from '../../unit/service/http-api.ts';
 import { door } from '../service/api-proxy.ts';
@@ -365,7 +366,7 @@ describe('an upstream that has no answer', () => {
   it.each<[string, Script, number, string]>([
     ['fails', refuses(500, { error: { message: canary } }), 502, 'upstream_failed'],
     ['is busy', refuses(429, {}, { 'retry-after': '7' }), 503, 'upstream_busy'],
-    ['says nothing', ({ begin, response }) => (begin(), void response.end('data: [DONE]\n\n')), 502, 'upstream_failed'],
+    ['says nothing', writes('text/event-stream', 'data: [DONE]\n\n'), 502, 'upstream_failed'],
   ])('and %s is a problem; the question is stored', async (_what, script, status, code) => {
     upstream.next(script, script);
     const id = await client.begin();
