@@ -1,7 +1,8 @@
 import type { ResourceContext } from '../../plugin/resource.ts';
-import { required, type SupabaseConfig } from '../config.ts';
+import { optional, required, type SupabaseConfig } from '../config.ts';
 import { connect, type Database } from './database.ts';
-import { type DatabaseAddress, parseDatabaseUrl } from './database-url.ts';
+import { type DatabaseAddress, parseDatabaseUrl, placeOf } from './database-url.ts';
+import { loginRoleAddress } from './login-role.ts';
 
 type Context = ResourceContext<SupabaseConfig>;
 
@@ -16,9 +17,13 @@ const patience = {
   preview: { connectTimeout: 5, startupTimeout: 0 },
 } as const;
 
-/** The resource's own database, or the provider's. */
-export function addressOf({ databaseUrl }: WithDatabaseUrl, { config }: Context): DatabaseAddress {
-  return parseDatabaseUrl(databaseUrl ?? required(config, 'databaseUrl'));
+/** A role that was just made owns nothing: what it does belongs to postgres, as everything else of the project. */
+const freshLogin = { freshRoleFor: 'postgres', startupTimeout: 30 } as const;
+
+/** What a resource's database is called in its id: where it is, or the ref of its project. */
+export function databaseIdOf(wanted: WithDatabaseUrl, context: Context): string {
+  const target = targetOf(wanted, context);
+  return typeof target === 'string' ? target : placeOf(target);
 }
 
 /** Connects, works and hangs up. Throws `DatabaseUnreachableError`. */
@@ -28,15 +33,27 @@ export async function withDatabase<T>(
   during: keyof typeof patience,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = await connect(addressOf(wanted, context), {
+  const target = targetOf(wanted, context);
+  const options = {
     signal: context.signal,
-    progress: (line) => context.progress(line),
-    onNotice: (line) => context.progress(line),
+    progress: (line: string) => context.progress(line),
+    onNotice: (line: string) => context.progress(line),
     ...patience[during],
-  });
+  };
+  const database =
+    typeof target === 'string'
+      ? await connect(await loginRoleAddress(target, context), { ...options, ...freshLogin })
+      : await connect(target, options);
   try {
     return await work(database);
   } finally {
     await database.close();
   }
+}
+
+/** The resource's own database, or the provider's, or that of its project, by its ref. */
+function targetOf({ databaseUrl }: WithDatabaseUrl, { config }: Context): DatabaseAddress | string {
+  const url = databaseUrl ?? optional(config, 'databaseUrl');
+  if (url !== undefined) return parseDatabaseUrl(url);
+  return optional(config, 'projectRef') ?? parseDatabaseUrl(required(config, 'databaseUrl'));
 }

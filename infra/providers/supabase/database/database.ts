@@ -21,6 +21,8 @@ export interface ConnectOptions {
   readonly connectTimeout: number;
   /** Seconds to wait for a server that answers that it is starting up. */
   readonly startupTimeout: number;
+  /** The login was made a moment ago, for work as this role: the pooler may not know it yet. */
+  readonly freshRoleFor?: string;
   progress(message: string): void;
   onNotice?(message: string): void;
 }
@@ -43,13 +45,17 @@ export async function connect(address: DatabaseAddress, options: ConnectOptions)
     const database = open(address, options);
     try {
       await database.query('select 1');
+      if (options.freshRoleFor !== undefined) await database.run(`set session role ${options.freshRoleFor}`);
       return database;
     } catch (error) {
       await database.close();
       options.signal.throwIfAborted();
-      if (codeOf(error) !== startingUp || Date.now() > deadline) throw unreachable(place, error);
-      if (!waiting)
-        options.progress(`the database at ${place} is starting up: waiting up to ${options.startupTimeout} s`);
+      const isUnknownYet = options.freshRoleFor !== undefined && codeOf(error) === wrongPassword;
+      if ((codeOf(error) !== startingUp && !isUnknownYet) || Date.now() > deadline) throw unreachable(place, error);
+      if (!waiting) {
+        const what = isUnknownYet ? 'does not know the new login yet' : 'is starting up';
+        options.progress(`the database at ${place} ${what}: waiting up to ${options.startupTimeout} s`);
+      }
       // PostgreSQL has no event for "I am up".
       await delay(250, undefined, { signal: options.signal });
     }
@@ -62,6 +68,7 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 const startingUp = '57P03';
+export const wrongPassword = '28P01';
 
 function open(address: DatabaseAddress, options: ConnectOptions): Database {
   const sql = postgres({
@@ -122,7 +129,7 @@ const reasons: Readonly<Record<string, string>> = {
   ECONNRESET: 'the connection was cut',
   CONNECTION_CLOSED: 'the connection was closed during the log-in',
   CONNECT_TIMEOUT: 'no answer in time',
-  '28P01': 'the password is wrong',
+  [wrongPassword]: 'the password is wrong',
   '28000': 'the server refuses this user from here',
   '3D000': 'there is no such database',
   '53300': 'the server has no free connection',

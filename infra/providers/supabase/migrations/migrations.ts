@@ -2,8 +2,7 @@ import { differences } from '../../plugin/difference.ts';
 import { isUnknown, unknownValue } from '../../plugin/property-values.ts';
 import { InitializationError, type ResourceContext, type ResourceDefinition } from '../../plugin/resource.ts';
 import type { SupabaseConfig } from '../config.ts';
-import { addressOf, withDatabase } from '../database/connection.ts';
-import { placeOf } from '../database/database-url.ts';
+import { databaseIdOf, withDatabase } from '../database/connection.ts';
 import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { readLedger } from './ledger.ts';
 import { MigrationDirectoryError, readMigrationDirectory } from './migration-directory.ts';
@@ -38,7 +37,7 @@ const definition: ResourceDefinition<MigrationsInputs, MigrationsOutputs, Supaba
   },
 
   async create(wanted, context) {
-    const id = placeOf(addressOf(wanted, context));
+    const id = databaseIdOf(wanted, context);
     return { id, outputs: await bringUp(id, wanted, undefined, context) };
   },
 

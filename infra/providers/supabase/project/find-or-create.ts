@@ -1,11 +1,11 @@
 import type { ResourceContext } from '../../plugin/resource.ts';
 import type { SupabaseConfig } from '../config.ts';
-import { codeOf, connect, DatabaseUnreachableError } from '../database/database.ts';
+import { codeOf, connect, DatabaseUnreachableError, wrongPassword } from '../database/database.ts';
 import { parseDatabaseUrl } from '../database/database-url.ts';
 import type { ManagementApi, ProjectCreation } from '../management/management-api.ts';
 import { ManagementRequestError } from '../management/management-error.ts';
 import type { ProjectReply } from '../management/replies.ts';
-import { sessionPoolerUrl } from './session-pooler.ts';
+import { sessionPoolerUrl } from '../management/session-pooler.ts';
 import { isGone, untilHealthy } from './wait-until-healthy.ts';
 
 type Context = Pick<ResourceContext<SupabaseConfig>, 'signal' | 'progress'>;
@@ -84,5 +84,3 @@ async function opensWith(api: ManagementApi, ref: string, password: string, cont
     );
   }
 }
-
-const wrongPassword = '28P01';

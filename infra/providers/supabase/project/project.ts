@@ -16,7 +16,7 @@ import {
   type Stated,
   stated,
 } from './properties.ts';
-import { sessionPoolerUrl } from './session-pooler.ts';
+import { sessionPoolerUrl } from '../management/session-pooler.ts';
 import { isGone, untilGone, untilHealthy } from './wait-until-healthy.ts';
 
 type Context = ResourceContext<SupabaseConfig>;

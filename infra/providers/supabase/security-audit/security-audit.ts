@@ -2,9 +2,8 @@ import { differences } from '../../plugin/difference.ts';
 import { formatPath } from '../../plugin/property-path.ts';
 import type { PropertyDiff, ResourceContext, ResourceDefinition } from '../../plugin/resource.ts';
 import type { SupabaseConfig } from '../config.ts';
-import { addressOf, withDatabase } from '../database/connection.ts';
+import { databaseIdOf, withDatabase } from '../database/connection.ts';
 import { DatabaseUnreachableError } from '../database/database.ts';
-import { placeOf } from '../database/database-url.ts';
 import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { type AuditResult, auditDatabase } from './audit.ts';
 import { auditRules, exceptionFor, formatFinding } from './finding.ts';
@@ -32,7 +31,7 @@ const definition: ResourceDefinition<AuditInputs, AuditOutputs, SupabaseConfig> 
   },
 
   async create(wanted, context) {
-    const id = placeOf(addressOf(wanted, context));
+    const id = databaseIdOf(wanted, context);
     return { id, outputs: await audit(wanted, undefined, context) };
   },
 

@@ -1,5 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import type { ManagementApi } from '../management/management-api.ts';
+import type { ManagementApi } from './management-api.ts';
 
 /** Ports of the shared pooler: a session keeps its connection at one, a transaction at the other. */
 const ports = { session: 5432, transaction: 6543 };
