@@ -125,7 +125,7 @@ export class OutboxFile {
       this.#trouble = undefined;
       for (const answer of answers) answer();
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('rollback');
+      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('rollback');
       const cause = new OutboxNotWritten(this.path, error);
       this.#trouble = cause;
       for (const { reject } of writes) reject(new RecordUnavailable({ cause }));
@@ -165,7 +165,7 @@ function migrate(database: DatabaseSync): void {
 }
 
 function remedy(path: string, cause: unknown): string {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll('\n', ' ');
   if (/integrity check|malformed|not a database/.test(reason)) {
     return (
       `the outbox ${path} is damaged (${reason}), and may hold messages that are nowhere else: ` +

@@ -286,12 +286,13 @@ export class OutboxStore implements ConversationStore {
     const { outbox, hot, state } = this.#parts;
     const queued = outbox.find(id);
     const copy = await hot?.known(id);
-    const head = copy?.conversation ?? (queued?.isNew ? queued.head : undefined);
-    const window = copy?.window ?? { messages: [], hasEarlier: false };
-    const held = pageOf(window, page);
-    if (head === undefined || held === undefined) throw unavailable(reason);
+    const head = copy?.conversation ?? queued?.head ?? this.#heads.get(id);
+    if (head === undefined) throw unavailable(reason);
     const life = Math.max(queued === undefined ? 0 : lifeOf(queued), msUntil(head.expires_at) ?? Infinity);
     if (!mayReach(caller, head) || life <= 0) throw new ConversationNotFound();
+    const window = copy?.window ?? (queued?.isNew ? { messages: [], hasEarlier: false } : undefined);
+    const held = window && pageOf(window, page);
+    if (held === undefined) throw unavailable(reason);
     const isNewest = page.before === undefined && !held.has_later;
     return {
       tier: copy === undefined ? 'outbox' : 'redis',

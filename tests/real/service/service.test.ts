@@ -101,7 +101,7 @@ describe('the service', () => {
     const text = await installation.run(['--health'], environment);
     expect(text.exitCode).toBe(0);
     expect(text.output).toMatch(
-      /^healthy: release under-test, storage dual, tiers redis, supabase\n( {2}\w+ +up +[\d.]+ ms\n){3}$/,
+      /^healthy: release under-test, storage dual, tiers redis, supabase\n( {2}\w+ +up +[\d.]+ ms\n){4}$/,
     );
     const json = await installation.run(['--health', '--format', 'json'], environment);
     expect(JSON.parse(json.output)).toMatchObject({ status: 'healthy', checks: { redis: { status: 'up' } } });
