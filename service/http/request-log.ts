@@ -8,6 +8,9 @@ export const slowMilliseconds = 500;
 
 const quietPaths = new Set(['/livez', '/readyz', '/health']);
 
+/** What takes as long as a model takes to answer. */
+const longPaths = new Set(['/v1/chat']);
+
 /** Gives every request an id and every reply the headers that all have; writes one line for each. */
 export function requestLog(parts: {
   log: Logger;
@@ -27,8 +30,8 @@ export function requestLog(parts: {
     await next();
     const milliseconds = Math.round((performance.now() - started) * 10) / 10;
     const { status } = c.res;
-    const isSlow = milliseconds > slowMilliseconds;
     const path = c.req.path.slice(0, 100);
+    const isSlow = milliseconds > slowMilliseconds && !longPaths.has(path);
     const level = status >= 500 || isSlow ? 'warn' : quietPaths.has(path) ? 'debug' : 'info';
     log[level](
       {
