@@ -16,12 +16,15 @@ import { Authentication } from './http/authentication.ts';
 import type { App } from './http/environment.ts';
 import { RateLimits } from './http/rate-limits.ts';
 import { slowMilliseconds } from './http/request-log.ts';
+import { socketProbe } from './http/websocket/socket-probe.ts';
+import { SocketServer } from './http/websocket/socket-server.ts';
 import { type MetricSources, Metrics } from './metrics/metrics.ts';
 import { openStorage, type Storage } from './storage/open-storage.ts';
 import type { Tracing } from './tracing/start-tracing.ts';
 
 export interface Service {
   readonly app: App;
+  readonly sockets: SocketServer;
   /** Lets answers that are under way end within so many ms, and keeps what there is of the others. Before `close`. */
   finishAnswers(patience: number): Promise<void>;
   close(): Promise<void>;
@@ -63,11 +66,15 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     },
     onTrouble: (error) => log.warn({ err: error }, 'an answer could not be kept as it should'),
   });
+  const authentication = new Authentication(settings.authentication, (error) =>
+    log.warn({ err: error }, 'the public keys of the project can not be had: going on with those that are known'),
+  );
+  const sockets = new SocketServer({ conversations, events, authentication, log, isStopping: options.isStopping });
   const health = new Health({
     releaseId: settings.releaseId,
     backend,
     warning: storage.warning,
-    probes: storage.store.probes,
+    probes: [...storage.store.probes, socketProbe(settings, settings.authentication.secretKey)],
     tiers: () => storage.store.tiers(),
   });
   const { search, threads, importTarget } = storage.beside;
@@ -81,9 +88,8 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     chats,
     health,
     outbox: storage.outbox,
-    authentication: new Authentication(settings.authentication, (error) =>
-      log.warn({ err: error }, 'the public keys of the project can not be had: going on with those that are known'),
-    ),
+    authentication,
+    sockets,
     rateLimits,
     metrics,
     trustedProxies: settings.trustedProxies,
@@ -97,7 +103,7 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     metrics.close();
     await tracing?.stop();
   };
-  return { app, finishAnswers: (patience) => chats.close(patience), close };
+  return { app, sockets, finishAnswers: (patience) => chats.close(patience), close };
 }
 
 /** OpenTelemetry is loaded where traces are wanted only. */

@@ -69,9 +69,9 @@ async function started(settings: Settings, log: Logger, stop: AbortSignal): Prom
   }
 }
 
-async function listening({ app }: Service, settings: Settings, log: Logger): Promise<HttpServer | undefined> {
+async function listening({ app, sockets }: Service, settings: Settings, log: Logger): Promise<HttpServer | undefined> {
   try {
-    return await HttpServer.listen(app, settings);
+    return await HttpServer.listen(app, settings, sockets);
   } catch (error) {
     log.fatal({ err: error }, `can't listen on ${settings.host}:${settings.port}: choose another HOST or PORT`);
     process.exitCode = exitCodes.misconfigured;

@@ -27,6 +27,8 @@ import { addSearchRoutes } from './search-routes.ts';
 import { addThreadRoutes } from './thread-routes.ts';
 import { addTransferRoutes, type TransferParts } from './transfer-routes.ts';
 import { addUpkeepRoutes } from './upkeep-routes.ts';
+import { addSocketRoute } from './websocket/socket-route.ts';
+import type { SocketServer } from './websocket/socket-server.ts';
 
 export interface AppParts extends AdmissionParts, TransferParts {
   readonly conversations: ConversationService;
@@ -37,6 +39,8 @@ export interface AppParts extends AdmissionParts, TransferParts {
   readonly metrics: Metrics;
   /** Left out by back ends that have none. */
   readonly outbox?: OutboxControl | undefined;
+  /** Left out: no WebSocket can be opened. */
+  readonly sockets?: SocketServer | undefined;
   readonly log: Logger;
   readonly releaseId: string;
   /** Whether the process has been told to stop. */
@@ -63,6 +67,7 @@ export function createApp(parts: AppParts): App {
   addTransferRoutes(app, parts);
   addOutboxRoutes(app, parts.outbox);
   addMetricsRoute(app, parts.metrics);
+  if (parts.sockets !== undefined) addSocketRoute(app, parts.sockets);
   addOpenApiDocument(app, parts.releaseId);
   refuseOtherMethods(app);
 

@@ -64,6 +64,7 @@ const meanings: Readonly<Record<ProblemStatus, string>> = {
   413: 'Too large: `body_too_large`, `message_too_large`, `import_line_too_large`.',
   415: 'Not plain application/json, for an import application/jsonl: `unsupported_media_type`.',
   422: 'The database does not take it: `refused_by_record`; for an import `unknown_user`, `import_version_unsupported`.',
+  426: 'Only a WebSocket can be opened there: `upgrade_required`.',
   429: 'More requests than the limit of a minute: `rate_limited`. `retry-after` tells when to go on.',
   431: 'Headers too large: `headers_too_large`.',
   499: 'The client went away: `caller_gone`.',

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { App } from './environment.ts';
@@ -12,25 +13,41 @@ export interface ServerSettings {
   readonly port: number;
 }
 
+/** What becomes of requests that want to speak the WebSocket protocol. */
+interface Sockets {
+  upgrade(app: App, incoming: IncomingMessage, connection: Duplex, head: Buffer): Promise<void>;
+  /** Takes `patience` ms at most. */
+  stop(patience: number): Promise<void>;
+}
+
 /** Milliseconds. A proxy's idle connections end on its side, before ours: it would send a request into a closed one. */
-const times = { headers: 10_000, request: 30_000, keepAlive: 180_000, checks: 2_000, lastCall: 3_000 } as const;
+const times = {
+  headers: 10_000,
+  request: 30_000,
+  keepAlive: 180_000,
+  checks: 2_000,
+  lastCall: 3_000,
+  goodbye: 2_500,
+} as const;
 
 /** Node's HTTP server around the app. */
 export class HttpServer {
   readonly port: number;
   readonly #server: Server;
+  readonly #sockets: Sockets | undefined;
   readonly #inFlight = new Set<ServerResponse>();
   #idle = Promise.withResolvers<void>();
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, sockets: Sockets | undefined) {
     this.#server = server;
+    this.#sockets = sockets;
     this.port = port;
     this.#idle.resolve();
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => this.#follow(response));
   }
 
-  /** Rejects with the system's error when the address can't be had. */
-  static async listen(app: App, { host, port }: ServerSettings): Promise<HttpServer> {
+  /** Rejects with the system's error when the address can't be had. Without `sockets` there are none. */
+  static async listen(app: App, { host, port }: ServerSettings, sockets?: Sockets): Promise<HttpServer> {
     const server = createAdaptorServer({
       fetch: app.fetch,
       serverOptions: {
@@ -38,30 +55,39 @@ export class HttpServer {
         requestTimeout: times.request,
         keepAliveTimeout: times.keepAlive,
         connectionsCheckingInterval: times.checks,
+        shouldUpgradeCallback: ({ headers }) => sockets !== undefined && /^websocket$/i.test(headers.upgrade ?? ''),
       },
     });
     if (!(server instanceof Server)) throw new Error('the adaptor made something else than an HTTP/1.1 server');
     server.on('clientError', answerBrokenRequest);
+    if (sockets !== undefined) {
+      server.on('upgrade', (incoming: IncomingMessage, connection: Duplex, head: Buffer) => {
+        void sockets.upgrade(app, incoming, connection, head);
+      });
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
     server.listen(port, host, resolve);
     await promise;
     server.off('error', reject);
     const address = server.address();
-    return new HttpServer(server, typeof address === 'object' && address !== null ? address.port : port);
+    return new HttpServer(server, typeof address === 'object' && address !== null ? address.port : port, sockets);
   }
 
   /**
    * Finishes what is being answered, and cuts off what is not finished within `patience` ms. Takes new requests for a
-   * moment, for whoever did not hear in time; the app tells them to go elsewhere.
+   * moment, for whoever did not hear in time; the app tells them to go elsewhere. Sockets come last: until then they hear
+   * what is written.
    */
   async stop(patience: number): Promise<void> {
-    const deadline = delay(patience, undefined, { ref: false });
+    const goodbye = this.#sockets === undefined ? 0 : Math.min(times.goodbye, patience / 4);
+    const deadline = delay(patience - goodbye, undefined, { ref: false });
     await Promise.race([this.#idle.promise, delay(Math.min(times.lastCall, patience), undefined, { ref: false })]);
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
     await Promise.race([this.#idle.promise, deadline]);
     this.#server.closeAllConnections(); // those that never sent a request, too
+    await this.#sockets?.stop(goodbye);
     await closed.promise;
   }
 
