@@ -64,7 +64,7 @@ export class MemoryStore implements ConversationStore {
     const there = this.#entries.get(id ?? '');
     if (there === undefined)
       return { ...this.#touched(this.#begin(ownerOf(caller), given, ttlSeconds, id)), created: true };
-    if (this.#hasEnded(there)) throw new IdempotencyKeyUsed();
+    if (this.#hasEnded(there) || there.conversation.user_id !== ownerOf(caller)) throw new IdempotencyKeyUsed();
     return { ...this.#touched(there), created: false };
   }
 

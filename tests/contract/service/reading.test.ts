@@ -136,9 +136,12 @@ describeBackends('reading', (kit) => {
   it('answers its probes', async () => {
     for (const probe of kit.store.probes) await probe.answer(AbortSignal.timeout(5000));
     expect(kit.store.probes.map((probe) => probe.name)).toEqual(
-      { memory: [], redis: ['redis'], supabase: ['supabase', 'database'], dual: ['supabase', 'database', 'redis'] }[
-        kit.name
-      ],
+      {
+        memory: [],
+        redis: ['redis'],
+        supabase: ['supabase', 'database', 'storage'],
+        dual: ['supabase', 'database', 'storage', 'redis'],
+      }[kit.name],
     );
   });
 });
