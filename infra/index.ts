@@ -40,7 +40,7 @@ const stack: StackContext = { namespace: settings.namespace, profile, network };
 const edge = new Edge('caddy', { ...settings, stack, image: images.caddy() }, onBox);
 const project = embedded
   ? new EmbeddedProject('project', { ...settings, stack, images, siteUrl: edge.url }, onBox)
-  : hostedProject(pulumi.getStack(), settings);
+  : hostedProject({ ...settings, stack: pulumi.getStack(), siteUrl: edge.url });
 const schema =
   project.administration &&
   new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
@@ -54,7 +54,7 @@ const release = new ServiceRelease(
     image: images.service(),
     supabase: project.connection,
     redis: { url: redis.url, password: redisPassword },
-    outbox: outboxVolume(stack, onBox),
+    outbox: outboxVolume(stack, { provider: engine }),
     chatUpstreams: settings.chatUpstreams,
     timeoutHours: settings.conversationTimeoutHours,
     logLevel: settings.logLevel,
