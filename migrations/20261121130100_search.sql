@@ -49,7 +49,8 @@ create index conversations_title_words_idx on public.conversations
   using gin (public.words_of(title)) where title is not null;
 
 -- What somebody typed, as a query: words that all have to be there, "a phrase", or, -not. It takes anything. A word finds
--- what begins with it, but for those of a phrase and those that are excluded. Null when nothing is left to look for.
+-- what begins with it, but for those of a phrase and those that are excluded. Of more than 20 words the first 20 have to
+-- be there, and that is all. Null when nothing is left to look for.
 create function public.search_query(query text) returns tsquery
   language plpgsql immutable parallel safe security invoker set search_path = ''
 as $$
@@ -59,10 +60,13 @@ declare
   )::text;
   result tsquery;
 begin
-  select string_agg(
-      o.before || o.word || case when o.before ~ '(!|> )$' or o.behind ~ '^ <' then '' else ':*' end,
-      '' order by o.position
-    ) || substring(parsed from '[^'']*$')
+  select case when count(*) <= 20
+      then string_agg(
+        o.before || o.word || case when o.before ~ '(!|> )$' or o.behind ~ '^ <' then '' else ':*' end,
+        '' order by o.position
+      ) || substring(parsed from '[^'']*$')
+      else string_agg(distinct o.word || ':*', ' & ') filter (where o.position <= 20)
+    end
     into result
     from (
       select m.found[1] as before, m.found[2] as word, m.position, lead(m.found[1]) over (order by m.position) as behind
@@ -70,6 +74,22 @@ begin
     ) o;
   -- 'T': nothing but exclusions, which nearly everything fits.
   return case when querytree(result) not in ('', 'T') then result end;
+end
+$$;
+
+-- Any of the words of a query, but for those that it excludes. By this one, what fits is ranked and highlighted: with a
+-- phrase, or with many words that all have to be there, either would take seconds for one message of some thousand words.
+create function public.any_word(words tsquery) returns tsquery
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return (
+    select string_agg(distinct m.found[1], ' | ')
+    from regexp_matches(
+      regexp_replace(words::text, '!\( [^)]*\)|!''(?:[^''\\]|''''|\\\\)*''', '', 'g'),
+      '''(?:[^''\\]|''''|\\\\)*''(?::\*)?', 'g'
+    ) as m (found)
+  )::tsquery;
 end
 $$;
 
@@ -90,13 +110,15 @@ create function public.all_matches(
   language plpgsql stable security invoker rows 500 set search_path = ''
 as $$
 #variable_conflict use_column
+declare
+  ranking constant tsquery := public.any_word(words);
 begin
   return query
   select w.conversation_id, w.seq, w.created_at,
     round(1e6 * ts_rank(
       case when w.seq = 0 then setweight(public.words_of(w.title), 'A')
         else public.message_words(w.content) end,
-      words, 1
+      ranking, 1
     ))::integer,
     w.total > count(*) over ()
   from (
@@ -159,8 +181,8 @@ begin
 end
 $$;
 
--- A passage of a text with what fits the query between U+0002 and U+0003, which are taken out of the text itself. Of a
--- long text it looks at 16,384 characters, from where the first word of the query stands. `<` and `/` are out of the way
+-- A passage of a text with those of the words that are in it between U+0002 and U+0003, which are taken out of the text itself. Of a
+-- long text it looks at 8,192 characters, from where the first of the words stands. `<` and `/` are out of the way
 -- for as long as the parser looks: see words_of.
 create function public.search_snippet(said text, words tsquery) returns text
   language plpgsql stable security invoker set search_path = ''
@@ -173,7 +195,7 @@ begin
     translate(
       ts_headline(
         'pg_catalog.simple'::regconfig,
-        translate(substr(said, begins, 16384), E'</\u0001\u0002\u0003\u0004', E'\u0001\u0004'),
+        translate(substr(said, begins, 8192), E'</\u0001\u0002\u0003\u0004', E'\u0001\u0004'),
         words,
         E'StartSel=\u0002, StopSel=\u0003, MaxWords=30, MinWords=10, ShortWord=0, MaxFragments=2, FragmentDelimiter=" … "'
       ),
@@ -203,6 +225,7 @@ as $$
 #variable_conflict use_column
 declare
   words constant tsquery := public.search_query(query);
+  highlighted constant tsquery := public.any_word(words);
   behind constant jsonb := cursor -> 'behind';
   below constant jsonb := cursor -> 'below';
   matches jsonb;
@@ -254,7 +277,7 @@ begin
       'role', m.role,
       'created_at', p.created_at,
       'score', p.score,
-      'snippet', public.search_snippet(case when p.seq = 0 then c.title else public.message_text(m.content) end, words)
+      'snippet', public.search_snippet(case when p.seq = 0 then c.title else public.message_text(m.content) end, highlighted)
     ) order by p.score desc, p.created_at desc, p.conversation_id desc, p.seq desc
   ) into hits
   from jsonb_to_recordset(coalesce(page, '[]'))
@@ -271,6 +294,7 @@ revoke all on function
   public.message_words(jsonb),
   public.words_of(text),
   public.search_query(text),
+  public.any_word(tsquery),
   public.search_snippet(text, tsquery),
   public.all_matches(tsquery, uuid, uuid, text, timestamptz, timestamptz, timestamptz, uuid, integer),
   public.own_matches(tsquery, uuid, text, timestamptz, timestamptz, timestamptz, uuid, integer),
@@ -285,6 +309,7 @@ grant execute on function
   public.message_words(jsonb),
   public.words_of(text),
   public.search_query(text),
+  public.any_word(tsquery),
   public.search_snippet(text, tsquery),
   public.own_matches(tsquery, uuid, text, timestamptz, timestamptz, timestamptz, uuid, integer),
   public.search_messages(text, integer, uuid, text, timestamptz, timestamptz, uuid, jsonb)
