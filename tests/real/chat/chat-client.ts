@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import { collected } from '../../support/collected.ts';
 
 export interface ChatClientReply {
   readonly status: number;
@@ -48,7 +49,7 @@ export function chatClient(url: string, token: string) {
         headers: response.headers,
         comments,
         next,
-        rest: () => Array.fromAsync(events),
+        rest: () => collected(events),
         vanish: () => gone.abort(),
       };
     },

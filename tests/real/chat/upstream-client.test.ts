@@ -12,6 +12,7 @@ import {
   usage,
   writes,
 } from '../../support/chat-upstream.ts';
+import { collected } from '../../support/collected.ts';
 import { freePort } from '../../support/containers.ts';
 
 let upstream: ChatUpstream;
@@ -78,7 +79,7 @@ describe('a completion', () => {
   it('is asked for with the key and with what the request says', async () => {
     const client = clientOf();
     const asked = { ...request, temperature: 0.2, max_tokens: 5, stop: ['x'] };
-    await Array.fromAsync(client.complete(asked, new AbortController().signal));
+    await collected(client.complete(asked, new AbortController().signal));
     expect(upstream.requests).toEqual([{ ...asked, stream: true, stream_options: { include_usage: true } }]);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DeltaLog, PiecedText } from '../../../service/chat/answer-text.ts';
+import { collected } from '../../support/collected.ts';
 
 describe('text in pieces', () => {
   it('is whole though a character is cut between two of them', () => {
@@ -22,7 +23,7 @@ describe('text in pieces', () => {
 });
 
 describe('the log of deltas', () => {
-  const all = async (log: DeltaLog) => Array.fromAsync(log.read());
+  const all = async (log: DeltaLog) => collected(log.read());
 
   it('is the same for whoever comes early and whoever comes late', async () => {
     const log = new DeltaLog();
