@@ -39,6 +39,11 @@ export const commands = {
     needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
     runs: ['script', 'scripts/smoke.ts'],
   },
+  health: {
+    summary: 'ask the service of the stack how it and its neighbours are',
+    needs: (args, root) => (optionValue(args, '--endpoint') ? typescript : onStack(args, root, pulumi)),
+    runs: ['script', 'health.ts'],
+  },
   test: {
     summary: 'check the code and run every test (-- arguments for vitest)',
     needs: (args) => (onlyUnitTests(args) ? typescript : [...local, baseImage({ for: 'tests' })]),

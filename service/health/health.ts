@@ -1,31 +1,6 @@
-import { z } from 'zod';
-import { type Tier, tiers } from '../conversation/conversation.ts';
+import type { HealthReport, HealthStatus } from '../../health/report.ts';
+import type { Tier } from '../conversation/conversation.ts';
 import type { Probe } from '../conversation/conversation-store.ts';
-
-/**
- * How the service is. `healthy`: everything that is configured works. `degraded`: it does its work with less than was
- * configured. `unhealthy`: it can't do its work.
- */
-export const healthStatus = z.enum(['healthy', 'degraded', 'unhealthy']);
-export type HealthStatus = z.output<typeof healthStatus>;
-
-/** One probe: milliseconds to its answer, or to its failure. */
-const check = z.object({ status: z.enum(['up', 'down']), response_time_ms: z.number(), error: z.string().optional() });
-
-export const healthReport = z
-  .object({
-    status: healthStatus,
-    release_id: z.string(),
-    uptime_seconds: z.number(),
-    storage: z.object({
-      backend: z.string().meta({ description: 'The backend that is configured.' }),
-      tiers: z.array(z.enum(tiers)).meta({ description: 'The tiers that work at this moment, fastest first.' }),
-      warning: z.string().optional().meta({ description: 'Set when another backend runs than the one configured.' }),
-    }),
-    checks: z.record(z.string(), check),
-  })
-  .meta({ id: 'HealthReport' });
-export type HealthReport = z.output<typeof healthReport>;
 
 /** What there is to look at. */
 export interface Examined {
@@ -37,7 +12,7 @@ export interface Examined {
 }
 
 /** The longest that a probe may take, in ms: the whole check stays under five seconds. */
-const patience = 4_000;
+const patience = 2_500;
 /** How long an answer for just anybody may be old, in ms: they can't make the service ask its neighbours without end. */
 const remembered = 1_000;
 

@@ -48,7 +48,7 @@ export class Authentication {
   async identify(authorization: string | undefined): Promise<Caller> {
     const token = bearerToken(authorization);
     if (token === undefined) throw unauthorized('it takes "Authorization: Bearer <a user’s token, or the secret key>"');
-    if (this.isSecretKey(token)) return { kind: 'server' };
+    if (this.#isSecretKey(token)) return { kind: 'server' };
     try {
       const claims = userClaims.safeParse(await this.#verified(token));
       if (!claims.success) throw unauthorized('the token is not that of a signed-in user');
@@ -61,15 +61,15 @@ export class Authentication {
     }
   }
 
-  /** Takes the same time whatever it is given. */
-  isSecretKey(token: string): boolean {
-    return timingSafeEqual(digest(token), this.#secretKey);
-  }
-
   /** Whether an `Authorization` header holds the secret key. */
   isServer(authorization: string | undefined): boolean {
     const token = bearerToken(authorization);
-    return token !== undefined && this.isSecretKey(token);
+    return token !== undefined && this.#isSecretKey(token);
+  }
+
+  /** Takes the same time whatever it is given. */
+  #isSecretKey(token: string): boolean {
+    return timingSafeEqual(digest(token), this.#secretKey);
   }
 
   async #verified(token: string): Promise<unknown> {

@@ -1,12 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { type Health, healthReport, healthStatus } from '../health/health.ts';
+import { healthAnswer } from '../../health/report.ts';
+import type { Health } from '../health/health.ts';
 import type { Authentication } from './authentication.ts';
 import type { App } from './environment.ts';
 import { plainReply } from './replies.ts';
 
 const statusBody = (...statuses: [string, ...string[]]) => z.object({ status: z.enum(statuses) });
-const healthBody = z.union([healthReport, z.object({ status: healthStatus })]);
 const tags = ['health'];
 
 const live = createRoute({
@@ -38,8 +38,8 @@ const health = createRoute({
   summary: 'How the service and its neighbours are',
   description: 'With the secret key all of it, asked anew; else the status by itself, up to a second old.',
   responses: {
-    200: plainReply(healthBody, 'It does its work: `healthy`, or `degraded` when with less than was configured.'),
-    503: plainReply(healthBody, 'It can not do its work.'),
+    200: plainReply(healthAnswer, 'It does its work: `healthy`, or `degraded` when with less than was configured.'),
+    503: plainReply(healthAnswer, 'It can not do its work.'),
   },
 });
 
@@ -59,9 +59,9 @@ export function addHealthRoutes(app: App, parts: HealthRouteParts): void {
 
   app.openAPIRegistry.registerPath(health);
   app.get(health.path, async (c) => {
-    const key = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
-    const isServer = key !== undefined && parts.authentication.isSecretKey(key);
-    const body = isServer ? await parts.health.examine() : { status: await parts.health.status() };
+    const body = parts.authentication.isServer(c.req.header('authorization'))
+      ? await parts.health.examine()
+      : { status: await parts.health.status() };
     return c.json(body, body.status === 'unhealthy' ? 503 : 200);
   });
 }

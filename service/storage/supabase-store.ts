@@ -53,6 +53,7 @@ export class SupabaseStore extends SupabaseLifecycle implements ConversationReco
     this.probes = [
       { name: 'supabase', required: true, answer: (signal) => this.#askGateway(url, publishableKey, signal) },
       { name: 'database', required: true, answer: (signal) => this.#askDatabase(signal) },
+      { name: 'storage', required: false, answer: (signal) => this.#askStorage(url, settings.secretKey, signal) },
     ];
   }
 
@@ -103,7 +104,11 @@ export class SupabaseStore extends SupabaseLifecycle implements ConversationReco
   async untilReady(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await Promise.all(this.probes.map((probe) => probe.answer(AbortSignal.timeout(poolLimits.total))));
+        await Promise.all(
+          this.probes
+            .filter(({ required }) => required)
+            .map((probe) => probe.answer(AbortSignal.timeout(poolLimits.total))),
+        );
         return;
       } catch (error) {
         if (isRefusal(error))
@@ -140,6 +145,14 @@ export class SupabaseStore extends SupabaseLifecycle implements ConversationReco
     const { status } = await this.calls.fetch(new URL('/auth/v1/health', url), { headers: { apikey: key }, signal });
     if (status !== 200)
       throw new SupabaseFailure({ status, data: null, error: { code: '', message: 'GET /auth/v1/health' } });
+  }
+
+  /** Lists the buckets: conversations go on without them. */
+  async #askStorage(url: string, key: string, signal: AbortSignal): Promise<void> {
+    const headers = { apikey: key, authorization: `Bearer ${key}` };
+    const { status } = await this.calls.fetch(new URL('/storage/v1/bucket', url), { headers, signal });
+    if (status !== 200)
+      throw new SupabaseFailure({ status, data: null, error: { code: '', message: 'GET /storage/v1/bucket' } });
   }
 
   /** Goes through the API to a function of ours and to its tables, and finds nothing. */

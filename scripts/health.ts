@@ -1,0 +1,58 @@
+import { checkHealth, getHealth, type HealthFormat, healthExit, healthFormats } from '../health/check.ts';
+import { commandArguments, exitCode } from './arguments.ts';
+import { saveAuthority } from './authority.ts';
+import { fail } from './report.ts';
+import { Client } from './smoke/client.ts';
+import { type StackOutputs, stackOutputs } from './stack.ts';
+
+const usage = `npm run health -- [options]
+
+Asks the service of a stack, through Caddy, how it and its neighbours are: supabase, database, storage, redis, websocket.
+
+  --stack <name>     local (default), ryzen, optiplex, or one of your own
+  --endpoint <url>   ask this address instead, without a key: it tells the status by itself
+  --format <format>  text (default) or json
+  --help
+
+Exit: 0 healthy, or degraded (it says so), 1 unhealthy, 2 misused or not deployed, 3 no answer.`;
+
+/** Milliseconds for the question; what the stack's outputs take comes before it. */
+const patience = 4_000;
+
+async function health(): Promise<void> {
+  const options = commandArguments(usage, {
+    stack: { type: 'string', default: 'local' },
+    endpoint: { type: 'string' },
+    format: { type: 'string', default: 'text' },
+  });
+  const format = healthFormats.find((name) => name === options.format);
+  if (format === undefined) misused(`--format ${options.format} is neither text nor json`);
+  const { endpoint } = options;
+  if (endpoint !== undefined && !URL.canParse(endpoint)) misused(`--endpoint ${endpoint} is no address`);
+  const { output, exit } =
+    endpoint === undefined
+      ? await checkStack(await stackOutputs(options.stack), format)
+      : await checkHealth({ endpoint, format, patience, ask: (signal) => getHealth(endpoint, undefined, signal) });
+  console.log(output);
+  process.exit(exit); // what still hangs is not waited for
+}
+
+function checkStack(outputs: StackOutputs, format: HealthFormat) {
+  const ask = async () => {
+    const client = await Client.open({
+      url: outputs.url,
+      address: outputs.bindAddress === '0.0.0.0' ? '127.0.0.1' : outputs.bindAddress,
+      key: outputs.supabaseSecretKey,
+      certificateAuthority: await saveAuthority(outputs),
+    });
+    return (await client.send('GET', '/health')).body;
+  };
+  return checkHealth({ endpoint: `${outputs.url}/health`, format, patience, ask });
+}
+
+function misused(reason: string): never {
+  console.error(`${reason}\n\n${usage}`);
+  process.exit(exitCode.misused);
+}
+
+await health().catch((error: unknown) => fail(error, healthExit.misconfigured));
