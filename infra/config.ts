@@ -53,7 +53,53 @@ const keys = {
   supabase: z.enum(['embedded', 'hosted'], 'must be embedded or hosted').describe('Which Supabase is the record.'),
   supabasePort: port.describe('Loopback port of the embedded Supabase.'),
   postgresPort: port.describe('Loopback port of its PostgreSQL.'),
-  supabaseUrl: z.url('must be a URL').describe('API address of the hosted project.'),
+  supabaseProjectRef: z
+    .string()
+    .regex(/^[a-z]{20}$/, 'must be 20 letters a-z')
+    .describe('Ref of a hosted project to adopt; with an access token that is enough.'),
+  supabaseAccessToken: z
+    .string()
+    .startsWith('sbp_', 'must start with sbp_')
+    .describe('Secret. Token of the Management API. Left out: `SUPABASE_ACCESS_TOKEN` of the environment.'),
+  supabaseOrganization: z
+    .string()
+    .regex(/^[\w-]+$/, 'must be the slug of an organization')
+    .describe(
+      'Organization in which a hosted project is made, its slug; for one that is adopted, that it has to be in.',
+    ),
+  supabaseRegion: z
+    .string()
+    .regex(/^[a-z]+(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1')
+    .describe('Region of the hosted project.'),
+  supabaseProjectName: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(256, 'must have at most 256 characters')
+    .describe(
+      'Name of the hosted project. Default: the namespace for one that is made, its own for one that is adopted.',
+    ),
+  supabaseInstanceSize: z
+    .string()
+    .regex(/^[a-z0-9_]+$/, 'must be an instance size such as micro')
+    .describe('Compute of the hosted project, such as `micro`. Left out: what it has.'),
+  supabaseDatabasePassword: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .describe('Secret. Database password of an adopted project. Left out: a login role is made for each update.'),
+  supabaseAllowDelete: flag.describe('Whether taking down a stack with its data deletes its hosted project, too.'),
+  supabaseSiteUrl: z
+    .url('must be a URL')
+    .describe(
+      'Where Auth of the hosted project sends people back to. Default: the service for a project that is made, what it has for one that is adopted.',
+    ),
+  supabaseRedirectUrls: z.string().describe('Further places for that, separated by commas.'),
+  googleClientId: z.string().describe('Sign-in with Google at the hosted project: OAuth client id.'),
+  googleClientSecret: z.string().describe('Secret. Its secret.'),
+  appleClientId: z.string().describe('Sign-in with Apple at the hosted project: services id.'),
+  appleClientSecret: z.string().describe('Secret. Its secret.'),
+  supabaseUrl: z
+    .url('must be a URL')
+    .describe('API address of a hosted project that is told by hand, with the four below.'),
   databaseUrl: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must be a postgres:// address')
@@ -87,18 +133,40 @@ export type ConfigKey = keyof typeof keys;
 export type SettingValues = { [K in ConfigKey]: z.output<(typeof keys)[K]> };
 
 const secretKeys = [
+  'appleClientSecret',
   'chatUpstreams',
+  'googleClientSecret',
+  'supabaseAccessToken',
+  'supabaseDatabasePassword',
   'databaseUrl',
   'supabaseSecretKey',
   'supabaseJwtSecret',
 ] as const satisfies ConfigKey[];
-const hostedKeys = [
+/** A project that the Management API is asked for, or asked to make. */
+const managedKeys = [
+  'supabaseProjectRef',
+  'supabaseAccessToken',
+  'supabaseOrganization',
+  'supabaseRegion',
+  'supabaseProjectName',
+  'supabaseInstanceSize',
+  'supabaseDatabasePassword',
+  'supabaseSiteUrl',
+  'supabaseRedirectUrls',
+  'googleClientId',
+  'googleClientSecret',
+  'appleClientId',
+  'appleClientSecret',
+] as const;
+/** A project that is told by hand. */
+const toldKeys = [
   'supabaseUrl',
   'databaseUrl',
   'supabasePublishableKey',
   'supabaseSecretKey',
   'supabaseJwtSecret',
 ] as const;
+const hostedKeys = [...managedKeys, ...toldKeys] as const;
 type OptionalKey = 'dockerHost' | 'acmeEmail' | 'chatUpstreams' | (typeof hostedKeys)[number];
 
 /** Typed configuration of one stack. What may be left out and has no default is `undefined`. */
@@ -121,6 +189,7 @@ function defaults(stack: string, profile: ProfileName): Partial<Record<ConfigKey
     httpsPort: '443',
     supabasePort: '54321',
     postgresPort: '54322',
+    supabaseAllowDelete: 'false',
     redisCommanderPort: '8081',
     conversationTimeoutHours: '24',
     logLevel: 'info',
@@ -194,6 +263,18 @@ function contradictions(text: Record<string, string>): string[] {
   if (text.supabase === 'embedded') {
     for (const key of hostedKeys)
       if (text[key] !== undefined) found.push(`${key}: is for supabase: hosted, and this stack's is embedded`);
+    return found;
+  }
+  const told = toldKeys.filter((key) => text[key] !== undefined);
+  const managed = managedKeys.filter((key) => text[key] !== undefined);
+  if (told.length > 0 && managed.length > 0) {
+    found.push(`${told.join(', ')}: a project that is told by hand leaves no room for ${managed.join(', ')}`);
+  }
+  const isMade = text.supabaseProjectRef === undefined && text.supabaseOrganization !== undefined;
+  if (isMade && text.supabaseRegion === undefined) found.push('supabaseRegion: is needed to make a project');
+  for (const provider of ['google', 'apple']) {
+    const [id, secret] = [`${provider}ClientId`, `${provider}ClientSecret`];
+    if ((text[id] === undefined) !== (text[secret] === undefined)) found.push(`${id}, ${secret}: go together`);
   }
   return found;
 }

@@ -13,7 +13,7 @@ export interface HardenedContainerArgs {
   readonly aliases: readonly string[];
   readonly image: KitImage;
   readonly limits: ContainerLimits;
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Become the files `/run/secrets/<name>`. */
   readonly secrets?: Readonly<Record<string, pulumi.Input<string>>>;
   readonly volumes?: readonly { readonly volume: docker.Volume; readonly path: string }[];
@@ -68,7 +68,7 @@ export class HardenedContainer extends pulumi.ComponentResource {
         memory: args.limits.memory,
         memorySwap: args.limits.memory,
         cpus: String(args.limits.cpus),
-        envs: Object.entries(args.environment ?? {}).map(([key, value]) => `${key}=${value}`),
+        envs: Object.entries(args.environment ?? {}).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
         uploads: secrets.map(([file, content]) => ({
           file: `/run/secrets/${file}`,
           content: pulumi.secret(content),

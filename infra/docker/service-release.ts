@@ -35,7 +35,8 @@ export class ServiceRelease extends pulumi.ComponentResource {
   readonly container: docker.Container;
 
   constructor(name: string, args: ServiceReleaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    const environment = serviceEnvironment(args);
+    // The address of a project that is yet to be made is not known when the release is named.
+    const environment = serviceEnvironment(args, args.supabase.identity);
     const { chatUpstreams, secretsGeneration } = args;
     const secrets = chatUpstreams === undefined ? {} : { 'chat-upstreams': chatUpstreams };
     const id = releaseId({ image: args.image.reference, environment, secretsGeneration, secrets });
@@ -50,7 +51,7 @@ export class ServiceRelease extends pulumi.ComponentResource {
         aliases: [host],
         image: args.image,
         limits: args.stack.profile.limits.service,
-        environment: { ...environment, RELEASE_ID: id },
+        environment: { ...serviceEnvironment(args, args.supabase.url), RELEASE_ID: id },
         secrets: {
           'supabase-publishable-key': args.supabase.publishableKey,
           'supabase-secret-key': args.supabase.secretKey,
@@ -72,16 +73,18 @@ export class ServiceRelease extends pulumi.ComponentResource {
 }
 
 /** The environment of the service, all but its release id. `service/config.ts` parses it. */
-export function serviceEnvironment(
+export function serviceEnvironment<Url>(
   args: Pick<ServiceReleaseArgs, 'supabase' | 'redis' | 'chatUpstreams' | 'timeoutHours' | 'logLevel'>,
-): Record<string, string> {
+  supabaseUrl: Url,
+): Record<string, string | Url> {
   return {
     HOST: '0.0.0.0',
     PORT: String(port),
     LOG_LEVEL: args.logLevel,
     CONVERSATION_STORAGE_BACKEND: 'dual',
     CONVERSATION_TIMEOUT_HOURS: String(args.timeoutHours),
-    SUPABASE_URL: args.supabase.url,
+    SUPABASE_URL: supabaseUrl,
+    ...(args.supabase.hasPublicKeys ? { SUPABASE_JWKS: 'project' } : {}),
     SUPABASE_PUBLISHABLE_KEY_FILE: '/run/secrets/supabase-publishable-key',
     SUPABASE_SECRET_KEY_FILE: '/run/secrets/supabase-secret-key',
     SUPABASE_JWT_SECRET_FILE: '/run/secrets/supabase-jwt-secret',

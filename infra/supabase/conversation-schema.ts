@@ -8,7 +8,8 @@ export interface ConversationSchemaArgs {
   readonly migrations: string;
 }
 
-const buckets: Record<string, Pick<supabase.BucketArgs, 'fileSizeLimit' | 'allowedMimeTypes'>> = {
+/** The private buckets, by name. */
+export const buckets: Record<string, Pick<supabase.BucketArgs, 'fileSizeLimit' | 'allowedMimeTypes'>> = {
   'user-files': { fileSizeLimit: '50MB', allowedMimeTypes: ['text/*', 'application/pdf', 'image/*'] },
   'generated-files': { fileSizeLimit: '10MB', allowedMimeTypes: ['text/*', 'application/json'] },
   'mcp-files': { fileSizeLimit: '50MB' },
@@ -26,10 +27,10 @@ export class ConversationSchema extends pulumi.ComponentResource {
 
   constructor(name: string, args: ConversationSchemaArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super('conversation-kit:supabase:ConversationSchema', name, {}, opts);
-    const { url, secretKey, databaseUrl, ready } = args.project;
+    const { url, secretKey, database, ready } = args.project;
     const provider = new supabase.Provider(
       name,
-      { url, secretKey, databaseUrl },
+      { url, secretKey, ...database },
       { parent: this, dependsOn: [...ready] },
     );
     const own = { parent: this, provider };

@@ -51,11 +51,14 @@ export class EmbeddedProject extends pulumi.ComponentResource implements Supabas
       own,
     );
 
-    this.connection = { url: 'http://supabase:54321', ...keys };
+    const url = 'http://supabase:54321';
+    this.connection = { url, identity: url, hasPublicKeys: false, ...keys };
     this.administration = {
       url: `http://127.0.0.1:${args.supabasePort}`,
       secretKey: keys.secretKey,
-      databaseUrl: pulumi.interpolate`postgres://postgres:${databasePassword}@127.0.0.1:${args.postgresPort}/postgres`,
+      database: {
+        databaseUrl: pulumi.interpolate`postgres://postgres:${databasePassword}@127.0.0.1:${args.postgresPort}/postgres`,
+      },
       ready: [supabase],
     };
     this.registerOutputs();

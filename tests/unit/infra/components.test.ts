@@ -36,7 +36,14 @@ describe('the components', () => {
       new ServiceRelease('service', {
         stack,
         image,
-        supabase: { url: 'http://supabase:54321', publishableKey: 'p', secretKey: 's', jwtSecret: 'j' },
+        supabase: {
+          url: 'http://supabase:54321',
+          identity: 'http://supabase:54321',
+          hasPublicKeys: false,
+          publishableKey: 'p',
+          secretKey: 's',
+          jwtSecret: 'j',
+        },
         redis: { url: 'redis://redis:6379', password: 'a secret' },
         outbox: new docker.Volume('outbox'),
         chatUpstreams: undefined,

@@ -73,6 +73,19 @@ describe('the configuration of a stack', () => {
     ]);
   });
 
+  it('wants a hosted project adopted, made or told by hand, and what that needs', () => {
+    expect(mistakesOf('ryzen', { supabaseProjectRef: 'abcdefghijklmnopqrst' })).toEqual([]);
+    expect(mistakesOf('ryzen', { supabaseOrganization: 'acme', supabaseRegion: 'eu-central-1' })).toEqual([]);
+    expect(mistakesOf('ryzen', { supabaseOrganization: 'acme' })).toEqual([expect.stringMatching(/^supabaseRegion: /)]);
+    expect(mistakesOf('ryzen', { supabaseProjectRef: 'abc' })).toEqual([
+      'supabaseProjectRef: "abc" must be 20 letters a-z',
+    ]);
+    expect(
+      mistakesOf('ryzen', { supabaseUrl: 'https://a.example', supabaseProjectRef: 'abcdefghijklmnopqrst' }),
+    ).toEqual([expect.stringContaining('leaves no room for supabaseProjectRef')]);
+    expect(mistakesOf('ryzen', { googleClientId: 'id' })).toEqual(['googleClientId, googleClientSecret: go together']);
+  });
+
   it('does not repeat a secret that is wrong', () => {
     const mistakes = mistakesOf('ryzen', { supabaseSecretKey: 'hunter2', databaseUrl: 'mysql://root:hunter2@db' });
     expect(mistakes).toHaveLength(2);

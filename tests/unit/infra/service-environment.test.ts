@@ -10,14 +10,19 @@ describe('the environment that the program gives to the service', () => {
   const secrets = mkdtempSync(join(tmpdir(), 'conversation-kit-'));
   afterAll(() => rmSync(secrets, { recursive: true }));
 
-  it('is one that the service starts with', () => {
-    const given = serviceEnvironment({
-      supabase: { url: 'http://supabase:54321', publishableKey: '', secretKey: '', jwtSecret: '' },
-      redis: { url: 'redis://redis:6379', password: '' },
-      chatUpstreams: undefined,
-      timeoutHours: 24,
-      logLevel: 'info',
-    });
+  it.each([true, false])('is one that the service starts with (public keys: %s)', (hasPublicKeys) => {
+    const url = 'http://supabase:54321';
+    const supabase = { url, identity: url, publishableKey: '', secretKey: '', jwtSecret: '' };
+    const given = serviceEnvironment(
+      {
+        supabase: { ...supabase, hasPublicKeys },
+        redis: { url: 'redis://redis:6379', password: '' },
+        chatUpstreams: undefined,
+        timeoutHours: 24,
+        logLevel: 'info',
+      },
+      url,
+    );
     const environment = Object.entries(given).map(([name, value]) => [
       name,
       name.endsWith('_FILE') ? secret(value) : value,

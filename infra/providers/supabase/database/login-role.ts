@@ -1,7 +1,9 @@
 import type { ResourceContext } from '../../plugin/resource.ts';
-import type { SupabaseConfig } from '../config.ts';
+import { MissingConfigError, type SupabaseConfig } from '../config.ts';
 import { managementApiOf } from '../management/connection.ts';
+import { ManagementRequestError } from '../management/management-error.ts';
 import { sessionPoolerUrl } from '../management/session-pooler.ts';
+import { DatabaseUnreachableError } from './database.ts';
 import { type DatabaseAddress, parseDatabaseUrl } from './database-url.ts';
 
 interface Login {
@@ -16,13 +18,26 @@ const logins = new Map<string, Promise<Login>>();
 /** A role does not run out while somebody logs in with it. */
 const margin = 60_000;
 
-/** A way into the database of a project without its password: a role that the Management API makes for some minutes. */
-export async function loginRoleAddress(ref: string, context: ResourceContext<SupabaseConfig>): Promise<DatabaseAddress> {
+/**
+ * A way into the database of a project without its password: a role that the Management API makes for some minutes.
+ * Throws {@link DatabaseUnreachableError}.
+ */
+export async function loginRoleAddress(
+  ref: string,
+  context: ResourceContext<SupabaseConfig>,
+): Promise<DatabaseAddress> {
   const known = await logins.get(ref)?.catch(() => undefined);
   if (known && known.goodUntil > Date.now()) return known.address;
   const login = logIn(ref, context);
   logins.set(ref, login);
-  return (await login).address;
+  try {
+    return (await login).address;
+  } catch (error) {
+    if (!(error instanceof ManagementRequestError) && !(error instanceof MissingConfigError)) throw error;
+    throw new DatabaseUnreachableError(`the database of project ${ref} can't be reached: ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 async function logIn(ref: string, context: ResourceContext<SupabaseConfig>): Promise<Login> {
