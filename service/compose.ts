@@ -4,6 +4,7 @@ import { AnswerJournal } from './chat/answer-journal.ts';
 import { ChatService } from './chat/chat-service.ts';
 import { traceCompletion } from './chat/completion-span.ts';
 import type { Completion } from './chat/running-answer.ts';
+import { CleanUpLoop } from './clean-up-loop.ts';
 import type { Settings } from './config.ts';
 import { ConversationService, type Operation } from './conversation/conversation-service.ts';
 import { ConversationExport } from './conversation/export.ts';
@@ -79,10 +80,11 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   });
   const { search, threads, importTarget } = storage.beside;
   const { lifetimeSeconds } = settings;
+  const threadService = new ThreadService(threads, lifetimeSeconds);
   const app = createApp({
     conversations,
     search,
-    threads: new ThreadService(threads, lifetimeSeconds),
+    threads: threadService,
     exporting: new ConversationExport(conversations),
     importing: new ConversationImport({ target: importTarget, events, lifetimeSeconds }),
     chats,
@@ -97,13 +99,28 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     releaseId: settings.releaseId,
     isStopping: options.isStopping,
   });
+  const cleaning = new CleanUpLoop({
+    work: async (signal) => logCleanUp(await cleanUp(conversations, threadService, signal), log),
+    onFailure: (error) => log.warn({ err: error }, 'what has ended could not be removed; it is tried again in an hour'),
+  });
   const close = async () => {
+    await cleaning.stop();
     await closeEvents();
     await storage.close();
     metrics.close();
     await tracing?.stop();
   };
   return { app, sockets, finishAnswers: (patience) => chats.close(patience), close };
+}
+
+async function cleanUp(conversations: ConversationService, threads: ThreadService, signal: AbortSignal) {
+  const { expired, deleted, rest } = await conversations.cleanUp({ kind: 'server' }, signal);
+  return { expired, deleted, threads: await threads.cleanUp(signal), rest };
+}
+
+function logCleanUp(removed: Awaited<ReturnType<typeof cleanUp>>, log: Logger): void {
+  const { expired, deleted, threads } = removed;
+  log[expired + deleted + threads > 0 ? 'info' : 'debug'](removed, 'removed what has ended');
 }
 
 /** OpenTelemetry is loaded where traces are wanted only. */
@@ -133,9 +150,21 @@ function openJournal(settings: Settings, storage: Storage, log: Logger): AnswerJ
   }
 }
 
-function logCompletion({ cause, milliseconds, usage, ...completion }: Completion, log: Logger): void {
-  const level = cause === undefined ? 'info' : 'warn';
-  log[level]({ ...completion, ms: Math.round(milliseconds), ...usage, err: cause }, 'completion');
+function logCompletion(completion: Completion, log: Logger): void {
+  const {
+    upstream,
+    model,
+    status,
+    milliseconds,
+    firstTokenMilliseconds: first_token_ms,
+    usage,
+    cause: err,
+  } = completion;
+  const ms = Math.round(milliseconds);
+  log[err === undefined ? 'info' : 'warn'](
+    { upstream, model, status, ms, first_token_ms, ...usage, err },
+    'completion',
+  );
 }
 
 function logIfSlow({ name, milliseconds, tier, code }: Operation, log: Logger): void {

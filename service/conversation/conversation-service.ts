@@ -152,10 +152,10 @@ export class ConversationService {
   }
 
   /** Removes what has ended long enough ago, `limits.removedAtOnce` at a time, until there is no more or it was a lot. */
-  async cleanUp(caller: Caller): Promise<CleanedUp> {
+  async cleanUp(caller: Caller, signal: AbortSignal): Promise<CleanedUp> {
     if (caller.kind === 'user') throw new ServerOnly('cleaning up');
     let total = await this.#observed('clean_up', () => this.#parts.store.cleanUp());
-    for (let turn = 1; total.rest === 'more' && turn < limits.cleanUpTurns; turn += 1) {
+    for (let turn = 1; total.rest === 'more' && turn < limits.cleanUpTurns && !signal.aborted; turn += 1) {
       const more = await this.#observed('clean_up', () => this.#parts.store.cleanUp());
       total = {
         tier: more.tier,

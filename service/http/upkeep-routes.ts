@@ -73,7 +73,7 @@ export function addUpkeepRoutes(app: App, conversations: ConversationService): v
 
   app.openAPIRegistry.registerPath(cleanUp);
   app.post(cleanUp.getRoutingPath(), async (c) => {
-    const { tier, expired, deleted, rest } = await conversations.cleanUp(c.get('caller'));
+    const { tier, expired, deleted, rest } = await conversations.cleanUp(c.get('caller'), c.req.raw.signal);
     answeredBy(c, tier);
     return c.json({ expired, deleted, rest }, 200);
   });
