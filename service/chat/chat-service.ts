@@ -32,6 +32,8 @@ export interface ChatServiceParts {
 export interface Chat {
   readonly begun: ChatBegun;
   readonly tier: Tier;
+  /** Of the conversation, with the message. */
+  readonly lastSeq: number;
   readonly answer: RunningAnswer;
 }
 
@@ -81,7 +83,7 @@ export class ChatService {
       message: receipt,
       durability,
     };
-    return { begun, tier, answer };
+    return { begun, tier, lastSeq: conversation.last_seq, answer };
   }
 
   /**

@@ -63,14 +63,14 @@ export function addChatRoutes(app: App, chats: ChatService): void {
     const begun = await chats.begin(c.get('caller'), request);
     if (request.stream) {
       answeredBy(c, begun.tier);
+      c.header('etag', `"${begun.lastSeq}"`);
       const events = eventStream(chatEvents(begun, c.get('requestId')));
       return c.body(events, 200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
     }
     const answered = await begun.answer.result;
     answeredBy(c, answered.tier ?? begun.tier);
     const body = replyOf(begun, answered);
-    const lastSeq = answered.answer.seq ?? begun.begun.message.seq;
-    if (lastSeq !== null) c.header('etag', `"${lastSeq}"`);
+    c.header('etag', `"${Math.max(begun.lastSeq, answered.answer.seq ?? 0)}"`);
     return c.json(body, body.durability === 'queued' ? 202 : 200);
   });
 }
