@@ -26,6 +26,8 @@ export function apiSteps(client: Client, conversation: SmokeConversation): Smoke
         const search = expectStatus(await client.send('GET', `/v1/search?q=${conversation.marker}`), 200);
         if (!found.parse(search.body).hits.some(({ conversation_id: id }) => id === conversation.id))
           throw new Error('the search does not find it');
+        // A change takes the hot copy away; this puts one back.
+        await conversation.readBack();
         return search.tier;
       },
     },
