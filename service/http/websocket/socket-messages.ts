@@ -46,7 +46,7 @@ export const clientMessage = z
       .meta({ description: 'A new token of the same user, before the old one ends. Answered by `authenticated`.' }),
     z.strictObject({ type: z.literal('ping') }).meta({ description: 'Answered by `pong`.' }),
   ])
-  .meta({ id: 'SocketClientMessage' });
+  .meta({ description: 'What a client sends through a WebSocket.' });
 export type ClientMessage = z.output<typeof clientMessage>;
 
 /** What the service sends. */
@@ -83,5 +83,5 @@ export const serverMessage = z
           'Codes are those of problem documents. With a `conversation_id`: there is no subscription to it, or not any more.',
       }),
   ])
-  .meta({ id: 'SocketServerMessage' });
+  .meta({ description: 'What the service sends through a WebSocket.' });
 export type ServerMessage = z.output<typeof serverMessage>;

@@ -31,8 +31,14 @@ const socketRoute = createRoute({
 
 /** To be added behind the authentication. */
 export function addSocketRoute(app: App, sockets: SocketServer): void {
-  app.openAPIRegistry.register('SocketClientMessage', clientMessage);
-  app.openAPIRegistry.register('SocketServerMessage', serverMessage);
+  // No route refers to them, so that they are added by themselves.
+  for (const [name, shape] of Object.entries({
+    SocketClientMessage: clientMessage,
+    SocketServerMessage: serverMessage,
+  })) {
+    const { $schema: _, ...schema } = JSON.parse(JSON.stringify(z.toJSONSchema(shape, { io: 'input' })));
+    app.openAPIRegistry.registerComponent('schemas', name, schema);
+  }
   app.openAPIRegistry.registerPath(socketRoute);
   app.get(socketRoute.path, (c) => {
     sockets.admit(c.req.raw, c.get('caller'));

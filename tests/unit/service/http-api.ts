@@ -14,6 +14,8 @@ import { createApp } from '../../../service/http/app.ts';
 import { Authentication } from '../../../service/http/authentication.ts';
 import { networks } from '../../../service/http/client-address.ts';
 import { type RateLimitSettings, RateLimits } from '../../../service/http/rate-limits.ts';
+import type { SocketLimits } from '../../../service/http/websocket/socket-limits.ts';
+import { SocketServer } from '../../../service/http/websocket/socket-server.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { Metrics } from '../../../service/metrics/metrics.ts';
 import { besideConversations } from '../../../service/storage/beside-conversations.ts';
@@ -37,6 +39,7 @@ export function httpApi(
     warning?: string;
     upstreams?: Upstreams;
     rateLimits?: Partial<RateLimitSettings>;
+    socketLimits?: Partial<SocketLimits>;
     isStopping?: () => boolean;
   } = {},
 ) {
@@ -44,9 +47,10 @@ export function httpApi(
   const lines: string[] = [];
   const completions: Completion[] = [];
   const log = createLogger({ level: 'trace', releaseId: 'r1' }, { write: (line) => void lines.push(line) });
+  const events = new LocalEvents();
   const conversations = new ConversationService({
     store,
-    events: new LocalEvents(),
+    events,
     lifetimeSeconds: 3600,
     onOperation: () => undefined,
   });
@@ -59,8 +63,12 @@ export function httpApi(
   });
   const { search, threads, importTarget } = besideConversations(undefined, undefined, undefined);
   const importing = { target: importTarget, events: new LocalEvents(), lifetimeSeconds: 3600 };
+  const authentication = new Authentication({ secretKey, jwtSecret });
+  const limits = options.socketLimits ?? {};
+  const sockets = new SocketServer({ conversations, events, authentication, limits, log, isStopping });
   const app = createApp({
     conversations,
+    sockets,
     search,
     threads: new ThreadService(threads, 3600),
     exporting: new ConversationExport(conversations),
@@ -73,7 +81,7 @@ export function httpApi(
       probes: options.probes ?? [],
       tiers: () => store.tiers(),
     }),
-    authentication: new Authentication({ secretKey, jwtSecret }),
+    authentication,
     metrics: new Metrics('r1'),
     rateLimits: new RateLimits({ user: 0, server: 0, failed: 0, ...options.rateLimits }, undefined),
     trustedProxies: networks('private'),
@@ -102,13 +110,13 @@ export function httpApi(
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   }
-  return { app, lines, send, chats, conversations, completions };
+  return { app, sockets, events, lines, send, chats, conversations, completions };
 }
 
-export async function userHeaders(): Promise<{ authorization: string }> {
-  const token = await new SignJWT({ sub: randomUUID(), role: 'authenticated', aud: 'authenticated' })
+export async function userHeaders(id: string = randomUUID(), expires = '1h'): Promise<{ authorization: string }> {
+  const token = await new SignJWT({ sub: id, role: 'authenticated', aud: 'authenticated' })
     .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1h')
+    .setExpirationTime(expires)
     .sign(new TextEncoder().encode(jwtSecret));
   return { authorization: `Bearer ${token}` };
 }
