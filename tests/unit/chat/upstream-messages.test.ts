@@ -22,7 +22,7 @@ describe('turns for an upstream', () => {
   it('have the parts that upstreams know, with the fields that they know', () => {
     const parts = [
       { type: 'text', text: 'look', shown: true },
-      { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' }, width: 3 },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,AA', alt: 'a dot' }, width: 3 },
       { type: 'widget', id: 7 },
     ];
     expect(fitted([turn('user', parts)], much).messages).toEqual([
