@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import type { Logger } from 'pino';
 import type { Message } from '../conversation/conversation.ts';
 import { storedMessages } from '../conversation/conversation-store.ts';
@@ -41,7 +40,8 @@ export class OutboxReplay {
   readonly #parts: ReplayParts;
   readonly #closed = new AbortController();
   readonly #failures = new Map<string, { readonly count: number; readonly until: number }>();
-  readonly #wake = new EventEmitter<{ wake: [] }>();
+  /** Resolved when there may be something to do. */
+  #roused = Promise.withResolvers<void>();
   #replayed = 0;
   #holdsLease = false;
   #done: Promise<void> | undefined;
@@ -70,25 +70,22 @@ export class OutboxReplay {
     await this.#done;
   }
 
-  readonly #rouse = (): void => void this.#wake.emit('wake');
+  readonly #rouse = (): void => this.#roused.resolve();
 
   async #run(): Promise<void> {
-    const { signal } = this.#closed;
-    while (!signal.aborted) {
+    while (!this.#closed.signal.aborted) {
+      this.#roused = Promise.withResolvers();
       try {
         await this.#turn();
       } catch (error) {
         this.#parts.log.error({ err: error }, 'the outbox could not be replayed: trying again');
       }
-      if (!signal.aborted) await this.#untilRoused();
+      if (this.#closed.signal.aborted) return;
+      // What other processes queue does not rouse this one: hence the look.
+      const look = setTimeout(this.#rouse, replayTimes.look);
+      await this.#roused.promise;
+      clearTimeout(look);
     }
-  }
-
-  /** What other processes queue does not wake this one: hence the look. */
-  async #untilRoused(): Promise<void> {
-    const look = setTimeout(this.#rouse, replayTimes.look);
-    await once(this.#wake, 'wake');
-    clearTimeout(look);
   }
 
   async #turn(): Promise<void> {

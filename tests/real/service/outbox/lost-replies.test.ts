@@ -36,4 +36,4 @@ it('stores 1,000 messages once, though 1,000 replies are lost after the commit, 
     const rows = await stored(box, id);
     expect(rows.map(({ name }) => name)).toEqual(Array.from({ length: 100 }, (_, turn) => `${lane}/${turn}`));
   }
-});
+}, 400_000);
