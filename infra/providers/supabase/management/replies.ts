@@ -41,7 +41,6 @@ export const poolerReply = z.array(
     db_name: z.string(),
   }),
 );
-export type PoolerReply = z.output<typeof poolerReply>[number];
 
 export const postgrestReply = z.object({
   db_schema: z.string(),
