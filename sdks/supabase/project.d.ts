@@ -18,9 +18,9 @@ import * as pulumi from "@pulumi/pulumi";
  * the organization are looked through for this name and region. One that appears between the two looks is the one that was
  * asked for. One that was there from the start was made by an earlier update that was killed before it could write its
  * state, if its database opens with this `databasePassword`: then it is taken over. If it does not, or nobody can tell, the
- * update stops and says so; nothing is made, and nothing of that project is touched. So give the resource a password of its
- * own, as the random one of the example. The request that makes a project is never sent a second time by itself, except
- * after a 429, which says that it was not carried out.
+ * update stops and says so; nothing is made, and nothing of that project is touched. So give the resource a password that
+ * nothing else has. The request that makes a project is never sent a second time by itself, except after a 429, which says
+ * that it was not carried out.
  *
  * ## Example
  *

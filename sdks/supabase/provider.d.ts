@@ -26,7 +26,7 @@ export interface ProviderArgs {
      */
     accessToken?: pulumi.Input<string | undefined>;
     /**
-     * Connection to the project's PostgreSQL, for migrations: `postgres://user:password@host:5432/postgres`. Left out, with `projectRef` and an access token: a login role made for each connection, through the project's pooler.
+     * Connection to the project's PostgreSQL, for migrations: `postgres://user:password@host:5432/postgres`. Left out, with `projectRef` and an access token: a login role that is made for some minutes, through the project's pooler.
      */
     databaseUrl?: pulumi.Input<string | undefined>;
     /**

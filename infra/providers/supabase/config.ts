@@ -25,7 +25,7 @@ export const supabaseConfig = z.strictObject({
   databaseUrl: databaseUrlSchema
     .optional()
     .describe(
-      "Connection to the project's PostgreSQL, for migrations: `postgres://user:password@host:5432/postgres`. Left out, with `projectRef` and an access token: a login role made for each connection, through the project's pooler.",
+      "Connection to the project's PostgreSQL, for migrations: `postgres://user:password@host:5432/postgres`. Left out, with `projectRef` and an access token: a login role that is made for some minutes, through the project's pooler.",
     )
     .meta({ secret: true, environment: ['SUPABASE_DATABASE_URL'] }),
   accessToken: z

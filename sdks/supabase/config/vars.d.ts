@@ -3,7 +3,7 @@
  */
 export declare const accessToken: string | undefined;
 /**
- * Connection to the project's PostgreSQL, for migrations: `postgres://user:password@host:5432/postgres`. Left out, with `projectRef` and an access token: a login role made for each connection, through the project's pooler.
+ * Connection to the project's PostgreSQL, for migrations: `postgres://user:password@host:5432/postgres`. Left out, with `projectRef` and an access token: a login role that is made for some minutes, through the project's pooler.
  */
 export declare const databaseUrl: string | undefined;
 /**
