@@ -5,8 +5,8 @@ import { startRecord, type TestUser } from '../service/servers.ts';
 export interface ScratchDatabases {
   /** Another one; the caller drops it, or leaves it to `close`. */
   make(): Promise<ScratchDatabase>;
-  /** Two users that every copy knows. */
-  readonly users: readonly [TestUser, TestUser];
+  /** Three users that every copy knows. */
+  readonly users: readonly [TestUser, TestUser, TestUser];
   /** PostgreSQL's superuser, and its password. */
   readonly password: string;
   close(): Promise<void>;
@@ -20,7 +20,9 @@ export interface ScratchDatabase {
 }
 
 /** `prepare` runs in the database that is copied. */
-export async function startScratchDatabases(prepare: (sql: postgres.Sql) => Promise<void> = async () => {}) {
+export async function startScratchDatabases(
+  prepare: (sql: postgres.Sql, users: ScratchDatabases['users']) => Promise<void> = async () => {},
+) {
   const record = await startRecord();
   const { url, password } = record.postgres;
   // A database is copied only while nobody is connected to it, so the copies are made from another one.
@@ -30,8 +32,8 @@ export async function startScratchDatabases(prepare: (sql: postgres.Sql) => Prom
     await record.close();
   };
   try {
-    const users = [await record.signUp(), await record.signUp()] as const;
-    await prepare(record.sql);
+    const users = [await record.signUp(), await record.signUp(), await record.signUp()] as const;
+    await prepare(record.sql, users);
     await record.stopApi();
     await record.sql.end({ timeout: 5 });
     let count = 0;
