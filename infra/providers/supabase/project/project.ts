@@ -4,6 +4,7 @@ import { projectUrlOf, type SupabaseConfig } from '../config.ts';
 import { managementApiOf } from '../management/connection.ts';
 import type { ManagementApi } from '../management/management-api.ts';
 import type { ProjectWithDatabaseReply } from '../management/replies.ts';
+import { sessionPoolerUrl } from '../management/session-pooler.ts';
 import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { apiKeysOf } from './api-keys.ts';
 import { findOrCreate } from './find-or-create.ts';
@@ -16,7 +17,6 @@ import {
   type Stated,
   stated,
 } from './properties.ts';
-import { sessionPoolerUrl } from '../management/session-pooler.ts';
 import { isGone, untilGone, untilHealthy } from './wait-until-healthy.ts';
 
 type Context = ResourceContext<SupabaseConfig>;
