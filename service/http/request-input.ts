@@ -87,11 +87,27 @@ function expectPlainJson(c: Context): void {
 async function readText(c: Context): Promise<string> {
   const announced = c.req.header('content-length');
   if (announced !== undefined && Number(announced) > limits.bodyBytes) throw tooLarge();
-  const bytes = await readBytes(c, announced !== undefined);
+  const bytes = await readInTime(c, announced !== undefined);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new Problem(400, 'malformed_json', 'the body is not UTF-8', { cause });
+  }
+}
+
+/** Milliseconds for a body of JSON to arrive. */
+const patience = 30_000;
+
+async function readInTime(c: Context, isAnnounced: boolean): Promise<Uint8Array> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const close = { headers: { connection: 'close' } };
+    late.reject(new Problem(408, 'request_timeout', 'the request took too long to arrive', close));
+  }, patience);
+  try {
+    return await Promise.race([readBytes(c, isAnnounced), late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

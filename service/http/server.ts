@@ -23,7 +23,8 @@ interface Sockets {
 /** Milliseconds. A proxy's idle connections end on its side, before ours: it would send a request into a closed one. */
 const times = {
   headers: 10_000,
-  request: 30_000,
+  /** For a file of conversations; any other body has less time, which request-input.ts sees to. */
+  request: 15 * 60_000,
   keepAlive: 180_000,
   checks: 2_000,
   lastCall: 3_000,
