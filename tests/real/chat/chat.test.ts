@@ -144,6 +144,41 @@ describe('a question', () => {
     expect(upstream.requests.at(-1)?.messages).toHaveLength(3);
   });
 
+  it('goes with no more than the upstream takes, and the answer says so', async () => {
+    const small = httpApi({ upstreams: upstream.upstreams({ max_request_bytes: 2_000 }) });
+    const { body: begun } = await small.send('POST', '/v1/conversations', {});
+    const messages = Array.from({ length: 5 }, (_, index) => ({ role: 'user', content: `${index}${'x'.repeat(700)}` }));
+    await small.send('POST', `/v1/conversations/${begun.id}/messages`, { messages });
+    const { body } = await small.send('POST', '/v1/chat', { message: 'Hello', conversation_id: begun.id });
+    expect(body.answer.metadata.history).toEqual({ sent: 3, dropped: 3 });
+    expect(upstream.requests[0]?.messages.map(({ content }) => content?.slice(0, 5))).toEqual([
+      '3xxxx',
+      '4xxxx',
+      'Hello',
+    ]);
+    const question = { message: 'x'.repeat(2_001), conversation_id: begun.id };
+    expect(await small.send('POST', '/v1/chat', question)).toMatchObject({
+      status: 413,
+      body: { code: 'message_too_large' },
+    });
+    expect((await small.send('GET', `/v1/conversations/${begun.id}`)).body.last_seq).toBe(7);
+    await small.chats.close(0);
+  });
+
+  it('may be thought about at length: that is heard, and not kept', async () => {
+    const thought = 'hm '.repeat(chatLimits.keptReasoningBytes / 2);
+    upstream.next(({ begin, delta, finish }) => {
+      begin();
+      delta({ reasoning_content: thought });
+      delta({ content: 'Hi' });
+      finish();
+    });
+    const events = await (await client.stream({ message: 'Hello' })).rest();
+    expect(said(events, 'reasoning')).toBe(thought);
+    expect(events.at(-1)?.data.answer).toMatchObject({ content: 'Hi', metadata: { status: 'complete' } });
+    expect(events.at(-1)?.data.answer.metadata).not.toHaveProperty('reasoning_content');
+  });
+
   it('may have parts', async () => {
     const parts = [
       { type: 'text', text: 'what is it?' },
