@@ -20,10 +20,13 @@ export interface HealthQuestion {
 export async function checkHealth(
   question: HealthQuestion,
 ): Promise<{ readonly output: string; readonly exit: number }> {
-  const { endpoint, format, patience } = question;
+  const { endpoint, format } = question;
+  const patience = Math.round(question.patience);
   const deadline = AbortSignal.timeout(patience);
   const late = Promise.withResolvers<never>();
-  deadline.addEventListener('abort', () => late.reject(new Error(`no answer within ${patience} ms`)), { once: true });
+  deadline.addEventListener('abort', () => late.reject(new Error(`no answer within ${patience} ms`)), {
+    once: true,
+  });
   try {
     const health = healthAnswer.parse(await Promise.race([question.ask(deadline), late.promise]));
     return { output: format === 'json' ? JSON.stringify(health) : asText(health), exit: healthExit[health.status] };

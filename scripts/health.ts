@@ -16,8 +16,8 @@ Asks the service of a stack, through Caddy, how it and its neighbours are: supab
 
 Exit: 0 healthy, or degraded (it says so), 1 unhealthy, 2 misused or not deployed, 3 no answer.`;
 
-/** Milliseconds for the question; what the stack's outputs take comes before it. */
-const patience = 4_000;
+/** What is left of the five seconds, in ms, once the process has started and has read the stack's outputs. */
+const patience = () => Math.max(1_000, 4_500 - process.uptime() * 1000);
 
 async function health(): Promise<void> {
   const options = commandArguments(usage, {
@@ -32,7 +32,12 @@ async function health(): Promise<void> {
   const { output, exit } =
     endpoint === undefined
       ? await checkStack(await stackOutputs(options.stack), format)
-      : await checkHealth({ endpoint, format, patience, ask: (signal) => getHealth(endpoint, undefined, signal) });
+      : await checkHealth({
+          endpoint,
+          format,
+          patience: patience(),
+          ask: (signal) => getHealth(endpoint, undefined, signal),
+        });
   console.log(output);
   process.exit(exit); // what still hangs is not waited for
 }
@@ -47,7 +52,7 @@ function checkStack(outputs: StackOutputs, format: HealthFormat) {
     });
     return (await client.send('GET', '/health')).body;
   };
-  return checkHealth({ endpoint: `${outputs.url}/health`, format, patience, ask });
+  return checkHealth({ endpoint: `${outputs.url}/health`, format, patience: patience(), ask });
 }
 
 function misused(reason: string): never {

@@ -9,8 +9,8 @@ Asks a running service how it is. Exit code: 0 it does its work, 1 it does not, 
   --format    text (default) or json
   --endpoint  default: /health of the service on this machine, at $PORT`;
 
-/** Under five seconds, together with the start of the process. */
-const patience = 4_000;
+/** What is left of the five seconds, in ms, once the process has started. */
+const patience = () => Math.max(1_000, 4_500 - process.uptime() * 1000);
 
 /** Prints the health of a service and returns the exit code. Runs in place of the service, as the image's HEALTHCHECK. */
 export async function healthCommand(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -19,7 +19,7 @@ export async function healthCommand(args: readonly string[], environment: NodeJS
   const endpoint = options.endpoint ?? `http://127.0.0.1:${environment.PORT || 8079}/health`;
   const key = await ownKey(endpoint, environment);
   const ask = (signal: AbortSignal) => getHealth(endpoint, key, signal);
-  const { output, exit } = await checkHealth({ endpoint, format: options.format, patience, ask });
+  const { output, exit } = await checkHealth({ endpoint, format: options.format, patience: patience(), ask });
   console.log(output);
   return exit;
 }

@@ -14,6 +14,8 @@ export interface ApiProxy {
   /** Looks at each call before it goes to the API, and at each reply before it goes back. */
   onCall: (name: string) => Promise<void>;
   onReply: (name: string) => Promise<Fate>;
+  /** Hears of calls whose caller has gone away before there was a reply. */
+  onAbandoned: (name: string) => void;
   /** Connections that are open to it. */
   connections(): Promise<number>;
   close(): Promise<void>;
@@ -25,11 +27,15 @@ export async function startApiProxy(target: string): Promise<ApiProxy> {
     traceparents: new Map<string, string>(),
     onCall: async (_name: string): Promise<void> => undefined,
     onReply: async (_name: string): Promise<Fate> => 'pass',
+    onAbandoned: (_name: string): void => undefined,
   };
   const forward = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const name = incoming.url?.split('/').at(-1) ?? '';
     const body = Buffer.concat(await incoming.toArray());
     proxy.calls.push(name);
+    outgoing.once('close', () => {
+      if (!outgoing.writableFinished) proxy.onAbandoned(name);
+    });
     const trace = incoming.headers.traceparent;
     if (typeof trace === 'string') proxy.traceparents.set(name, trace);
     await proxy.onCall(name);
