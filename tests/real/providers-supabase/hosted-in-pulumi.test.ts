@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ManagementApi } from '../../support/management-api/management-api.ts';
 import { PulumiProject } from '../../support/pulumi-project.ts';
@@ -146,6 +147,37 @@ test('an existing project, its settings and a bucket in it are imported, and the
   expect(text).not.toContain('created');
   expect(api.theProject()).toMatchObject({ ref: there.ref, auth: { site_url: 'https://example.com' } });
   expect(dataOf(await supabase.server.storage.getBucket('imported'))).toMatchObject({ file_size_limit: 2_000_000 });
+  expect(api.misunderstood).toEqual([]);
+});
+
+test('a project is adopted by its ref and a token alone: the schema goes in through a login role', async () => {
+  const there = api.add();
+  const before = structuredClone(there);
+  const roles: string[] = [];
+  api.makeRole = async () => {
+    const role = `cli_login_${randomBytes(6).toString('hex')}`;
+    const password = randomBytes(12).toString('hex');
+    await supabase.sql.unsafe(`create role ${role} login password '${password}' in role postgres`);
+    roles.push(role);
+    return { role, password };
+  };
+  project.write({ 'migrations/20250101000000_notes.sql': 'create table public.adopted (id int primary key);\n' });
+  project.program(`${provider}
+    const project = new supabase.Project('project', { ref: '${there.ref}' }, { provider });
+    const inProject = new supabase.Provider('in-project', {
+      managementUrl: process.env.TEST_MANAGEMENT_URL,
+      url: project.apiUrl,
+      secretKey: project.secretKey,
+      projectRef: project.ref,
+    });
+    new supabase.Migrations('schema', { directory: 'migrations' }, { provider: inProject });`);
+  await supabase.sql`drop schema if exists supabase_migrations cascade`;
+  await up();
+  await succeed('up', '--yes', '--skip-preview', '--expect-no-changes');
+  const owners = await supabase.sql`select tableowner as owner from pg_tables where tablename = 'adopted'`;
+  expect(owners).toEqual([{ owner: 'postgres' }]);
+  expect(roles.length).toBeGreaterThan(0);
+  expect(api.theProject()).toEqual(before);
   expect(api.misunderstood).toEqual([]);
 });
 

@@ -59,6 +59,7 @@ describe('an update that meets a fault can be run again and ends with one projec
     'a 500 without effect': { kind: 'status', status: 500, when: 'before' },
     'a 502 with effect': { kind: 'status', status: 502, when: 'after' },
     'a 403 without effect': { kind: 'status', status: 403, when: 'before' },
+    'a 403 with effect, all the same': { kind: 'status', status: 403, when: 'after' },
     'a 429': { kind: 'status', status: 429, when: 'before', retryAfter: '0' },
     'a slow reply': { kind: 'slow', milliseconds: 50 },
   };

@@ -10,6 +10,8 @@ export interface Database {
   run(statement: string): Promise<void>;
   /** Runs a query with values for `$1`, `$2`, …; rows are for the caller to parse. */
   query(text: string, values?: readonly (string | null)[]): Promise<readonly unknown[]>;
+  /** Back to the role for which it was connected, whatever ran since. */
+  resetRole(): Promise<void>;
   /** What PostgreSQL does not have committed by now is undone. */
   close(): Promise<void>;
 }
@@ -45,7 +47,7 @@ export async function connect(address: DatabaseAddress, options: ConnectOptions)
     const database = open(address, options);
     try {
       await database.query('select 1');
-      if (options.freshRoleFor !== undefined) await database.run(`set session role ${options.freshRoleFor}`);
+      await database.resetRole();
       return database;
     } catch (error) {
       await database.close();
@@ -107,6 +109,10 @@ function open(address: DatabaseAddress, options: ConnectOptions): Database {
       await execute(statement);
     },
     query: (text, values = []) => execute(text, [...values]),
+    resetRole: async () => {
+      await execute('reset session authorization'); // it resets the role as well
+      if (options.freshRoleFor !== undefined) await execute(`set session role ${options.freshRoleFor}`);
+    },
     close: async () => {
       options.signal.removeEventListener('abort', cancel);
       await sql.end({ timeout: 0 });

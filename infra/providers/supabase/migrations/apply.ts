@@ -31,7 +31,7 @@ export interface FileRun {
 /** Runs one file and records it. Throws {@link MigrationFailedError}; the connection is not to be used after that. */
 export async function applyFile(database: Database, file: MigrationFile, run: FileRun): Promise<void> {
   // Whatever an earlier file set, such as the search_path or a role, must not reach this one.
-  await database.run('reset session authorization');
+  await database.resetRole();
   await database.run('reset all');
   await database.run(noticeDeadClients);
   if (file.inTransaction) return applyInTransaction(database, file, run);
@@ -75,7 +75,7 @@ async function transaction(database: Database, work: () => Promise<void>): Promi
 }
 
 async function record(database: Database, file: MigrationFile): Promise<void> {
-  await database.run('reset session authorization'); // the file may have taken on a role that can't write the ledger
+  await database.resetRole(); // the file may have taken on a role that can't write the ledger
   await recordApplied(database, file);
   // In the same transaction, so that the API never goes on with a schema that is not there any more.
   await database.run(`notify pgrst, 'reload schema'`);
