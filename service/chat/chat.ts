@@ -93,7 +93,7 @@ export const incompleteReasons = [
 ] as const;
 export type IncompleteReason = (typeof incompleteReasons)[number];
 
-/** What is stored with an answer. `ms`, `first_token_ms`: from the request to the upstream on. */
+/** What is stored with an answer. `ms`, `first_token_ms`: since the question was stored. */
 export const answerMetadata = z.object({
   status: z.enum(['complete', 'incomplete']),
   reason: z.enum(incompleteReasons).optional(),
