@@ -1,8 +1,8 @@
 -- Search over what was said, and over titles. Words are compared as they stand, in any language: the configuration is
 -- `simple`, which knows neither stems nor stop words. So that `run` finds `running`, a word finds what begins with it.
 --
--- The indexes are over expressions. A column with the words would make the table three times as large and would go to
--- every client that reads messages or hears of them over Realtime.
+-- The indexes, in the files behind this one, are over expressions. A column with the words would make the table three
+-- times as large, and would go to every client that reads messages or hears of them over Realtime.
 
 -- The text of a message: itself, or what its parts have as their `text`. Of a longer one the first 131,072 characters:
 -- the words of a text have to fit into a megabyte.
@@ -38,15 +38,6 @@ begin
   return public.words_of(coalesce(public.message_text(content), ''));
 end
 $$;
-
--- New entries wait in a list that the next append works off when it holds half a megabyte. Without that list an append of
--- a hundred words took twice to four times as long (5 to 11 ms more); with it, less than a millisecond more. A search
--- reads the list through, so it is kept short.
-create index messages_words_idx on public.messages using gin (public.message_words(content))
-  with (fastupdate = on, gin_pending_list_limit = 512);
--- Conversations are updated with every message; their titles are not, so these updates leave this index alone.
-create index conversations_title_words_idx on public.conversations
-  using gin (public.words_of(title)) where title is not null;
 
 -- What somebody typed, as a query: words that all have to be there, "a phrase", or, -not. It takes anything. A word finds
 -- what begins with it, but for those of a phrase and those that are excluded. Of more than 20 words the first 20 have to
