@@ -55,7 +55,10 @@ const importFile = createRoute({
   description:
     'They get the ids, seqs, names and times that they had, and belong to the caller. What is wrong with a line is ' +
     'answered with its number: what is before it is imported by then. The same file can be sent again: what is there already stays.',
-  request: { query: importQuery, body: { required: true, content: { [jsonLines]: { schema: file } } } },
+  request: {
+    query: importQuery,
+    body: { required: true, content: { [jsonLines]: { schema: file }, [ndjson]: { schema: file } } },
+  },
   responses: {
     200: plainReply(importSummary.meta({ id: 'Imported' }), 'What was imported.'),
     ...problems(400, 401, 403, 409, 413, 415, 422, 501, 503),
