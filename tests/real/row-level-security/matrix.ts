@@ -99,13 +99,46 @@ export async function askMatrix(
   return found;
 }
 
-/** Functions of public that anon may execute: there are to be none. */
-export async function askFunctions(sql: postgres.Sql): Promise<string[]> {
-  const rows = z.array(z.object({ name: z.string() })).parse(
-    await sql`select oid::regprocedure::text as name from pg_proc
-              where pronamespace = 'public'::regnamespace and has_function_privilege('anon', oid, 'execute') order by 1`,
+const writable = z.object({ role: z.string(), insert: z.array(z.string()), update: z.array(z.string()) });
+const exceeding = z.object({ what: z.string() });
+
+/**
+ * What the catalogue has to say, beside what statements show: which columns users may write, that anon and users have no
+ * other privileges, that anon executes no function, and that no policy is for anybody but users and the server. A policy
+ * that leans on another table may be widened without any statement that shows it, until that table is.
+ */
+export async function askCatalogue(sql: postgres.Sql): Promise<Deviation[]> {
+  const found: Deviation[] = [];
+  for (const { name, userColumns } of guardedTables.filter(({ isForced }) => isForced)) {
+    const rows = z.array(writable).parse(
+      await sql`
+        select r.role, array_remove(array_agg(case when has_column_privilege(r.role, c.attrelid, c.attnum, 'insert') then c.attname::text end order by c.attname), null) as insert,
+               array_remove(array_agg(case when has_column_privilege(r.role, c.attrelid, c.attnum, 'update') then c.attname::text end order by c.attname), null) as update
+        from pg_attribute c, unnest(array['anon', 'authenticated']) r (role)
+        where c.attrelid = ${name}::regclass and c.attnum > 0 and not c.attisdropped group by r.role`,
+    );
+    for (const { role, ...columns } of rows) {
+      const wanted = role === 'anon' ? { insert: [], update: [] } : userColumns;
+      for (const privilege of ['insert', 'update'] as const) {
+        const [expected, actual] = [wanted[privilege].join(', '), columns[privilege].join(', ')];
+        if (expected !== actual)
+          found.push({ cell: `${name}: columns that ${role} may ${privilege}`, expected, actual });
+      }
+    }
+  }
+  const more = z.array(exceeding).parse(
+    await sql`
+      select format('%s may %s %s', r, p, c.oid::regclass) as what
+      from pg_class c, unnest(array['anon', 'authenticated']) r, unnest(array['truncate', 'references', 'trigger']) p
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and has_table_privilege(r, c.oid, p)
+      union all
+      select format('anon may execute %s', oid::regprocedure) from pg_proc
+      where pronamespace = 'public'::regnamespace and has_function_privilege('anon', oid, 'execute')
+      union all
+      select format('policy %I on %I.%I is for %s', policyname, schemaname, tablename, roles) from pg_policies
+      where schemaname in ('public', 'storage') and not roles <@ array['authenticated', 'service_role']::name[]`,
   );
-  return rows.map(({ name }) => `${name} may be executed by anon`);
+  return [...found, ...more.map(({ what }) => ({ cell: 'catalogue', expected: 'nothing like it', actual: what }))];
 }
 
 async function ask(sql: postgres.Sql, people: People, table: GuardedTable, actor: string, statement: string) {
