@@ -47,6 +47,9 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const rateLimits = new RateLimits(settings.rateLimits, storage.redis?.client);
   metrics.watch({ ...storageSources(storage), rateLimited: () => rateLimits.refused });
   const { events, close: closeEvents } = openEvents(storage, settings.storage.redis, log);
+  storage.outbox?.onReplayed(({ id: conversation_id, last_seq }) =>
+    events.publish({ kind: 'appended', conversation_id, last_seq }),
+  );
   const conversations = new ConversationService({
     store: storage.store,
     events,

@@ -1,3 +1,4 @@
+import type { Conversation } from '../conversation/conversation.ts';
 import type { Probe } from '../conversation/conversation-store.ts';
 import type { OutboxControl, OutboxReport } from '../conversation/outbox-report.ts';
 import type { Outbox } from './outbox.ts';
@@ -24,6 +25,11 @@ export class OutboxDesk implements OutboxControl {
 
   constructor(parts: OutboxDeskParts) {
     this.#parts = parts;
+  }
+
+  /** Calls it, which must not throw, whenever this process has brought messages that waited into the record. */
+  onReplayed(listener: (conversation: Conversation) => void): void {
+    this.#parts.outbox.on('replayed', listener);
   }
 
   /** Messages that wait, in all processes of the box. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Message } from '../conversation/conversation.ts';
-import { storedMessages } from '../conversation/conversation-store.ts';
+import { type Appended, storedMessages } from '../conversation/conversation-store.ts';
 import { ConversationError, RecordUnavailable } from '../conversation/errors.ts';
 import { limits } from '../conversation/limits.ts';
 import type { HotCopies } from './hot-copies.ts';
@@ -168,8 +168,9 @@ export class OutboxReplay {
       return;
     }
     const announced = hot?.announce(id);
+    let appended: Appended;
     try {
-      const appended = await state.unlessAway(() => record.append(chunk, chunk.messages));
+      appended = await state.unlessAway(() => record.append(chunk, chunk.messages));
       const token = await announced;
       const fresh: Message[] = storedMessages(chunk.messages, appended.receipts);
       await (token === undefined ? hot?.doubt(id) : hot?.extend(id, token, appended, fresh, since));
@@ -181,6 +182,7 @@ export class OutboxReplay {
     }
     await outbox.replayed(id, chunk.positions);
     this.#replayed += chunk.positions.length;
+    outbox.emit('replayed', appended.conversation);
   }
 
   /** The record is away, or fails with this conversation only. */

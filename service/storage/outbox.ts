@@ -35,6 +35,8 @@ export interface Chunk extends QueuedConversation {
 interface Events {
   /** Something waits that did not wait before. */
   queued: [];
+  /** The record has messages that waited; the conversation is as it is after them. */
+  replayed: [stored: Conversation];
   /** Nothing of this conversation waits any more. */
   settled: [id: string];
 }

@@ -1,7 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
 import type { ConversationStore } from '../../../service/conversation/conversation-store.ts';
 import { DualStore } from '../../../service/storage/dual-store.ts';
 import { HotCopies } from '../../../service/storage/hot-copies.ts';
 import { MemoryStore } from '../../../service/storage/memory-store.ts';
+import { OpenOutbox } from '../../../service/storage/open-outbox.ts';
 import type { RedisConnection } from '../../../service/storage/redis-connection.ts';
 import { RedisStore } from '../../../service/storage/redis-store.ts';
 import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
@@ -23,7 +28,7 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Promise<Backend>> = {
+export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual' | 'outbox', () => Promise<Backend>> = {
   memory: async () => {
     let ahead = 0;
     const store = new MemoryStore(() => Date.now() + ahead);
@@ -52,29 +57,54 @@ export const backends: Record<'memory' | 'redis' | 'supabase' | 'dual', () => Pr
       close: () => opened.close(record),
     };
   },
-  dual: async () => {
-    const [record, redis] = await Promise.all([startRecord(), startTestRedis()]);
-    const opened = new Opened();
-    return {
-      open: async () => {
-        const connection = opened.connection(await redis.connect());
-        const hot = new HotCopies(connection, (error) => {
-          throw error;
-        });
-        hot.watched = { since: 0, until: Number.POSITIVE_INFINITY }; // nobody writes around these stores
-        return opened.store(new DualStore(new SupabaseStore(record.settings), hot, connection.probe));
-      },
-      signUp: record.signUp,
-      age: async (id, seconds) => {
-        await ageInRecord(record, id, seconds);
-        const connection = await redis.connect();
-        await connection.client.unlink(`conversation-kit:hot:{${id}}`); // it would have run out by then
-        await connection.close();
-      },
-      close: () => opened.close(record, redis),
+  dual: () => startDual(({ inner }) => inner),
+  outbox: async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'outbox-'));
+    const log = pino({ level: 'silent' });
+    const backend = await startDual((parts) => {
+      const outbox = new OpenOutbox(directory, parts.settings);
+      return outbox.around({ ...parts, startError: undefined, log }).store;
+    });
+    const close = async () => {
+      await backend.close();
+      await rm(directory, { recursive: true });
     };
+    return { ...backend, close };
   },
 };
+
+interface DualParts {
+  readonly inner: DualStore;
+  readonly supabase: SupabaseStore;
+  readonly hot: HotCopies;
+  readonly settings: TestRecord['settings'];
+}
+
+async function startDual(around: (parts: DualParts) => ConversationStore): Promise<Backend> {
+  const [record, redis] = await Promise.all([startRecord(), startTestRedis()]);
+  const { settings } = record;
+  const opened = new Opened();
+  return {
+    open: async () => {
+      const connection = opened.connection(await redis.connect());
+      const hot = new HotCopies(connection, (error) => {
+        throw error;
+      });
+      hot.watched = { since: 0, until: Number.POSITIVE_INFINITY }; // nobody writes around these stores
+      const supabase = new SupabaseStore(settings);
+      const inner = new DualStore(supabase, hot, connection.probe);
+      return opened.store(around({ inner, supabase, hot, settings }));
+    },
+    signUp: record.signUp,
+    age: async (id, seconds) => {
+      await ageInRecord(record, id, seconds);
+      const connection = await redis.connect();
+      await connection.client.unlink(`conversation-kit:hot:{${id}}`); // it would have run out by then
+      await connection.close();
+    },
+    close: () => opened.close(record, redis),
+  };
+}
 
 /** What a suite has opened, to be closed before its servers. */
 class Opened {

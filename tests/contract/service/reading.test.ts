@@ -126,11 +126,12 @@ describeBackends('reading', (kit) => {
   });
 
   it('says which tier answers', async () => {
-    const record = kit.name === 'dual' ? 'supabase' : kit.name;
+    const isDual = kit.name === 'dual' || kit.name === 'outbox';
+    const record = isDual ? 'supabase' : kit.name;
     const id = await begin();
     expect((await append(id, [say('a')])).tier).toBe(record);
-    expect((await read(id)).tier).toBe(kit.name === 'dual' ? 'redis' : record);
-    expect(kit.store.tiers()).toEqual(kit.name === 'dual' ? ['redis', 'supabase'] : [record]);
+    expect((await read(id)).tier).toBe(isDual ? 'redis' : record);
+    expect(kit.store.tiers()).toEqual(isDual ? ['redis', 'supabase'] : [record]);
   });
 
   it('answers its probes', async () => {
@@ -141,6 +142,7 @@ describeBackends('reading', (kit) => {
         redis: ['redis'],
         supabase: ['supabase', 'database', 'storage'],
         dual: ['supabase', 'database', 'storage', 'redis'],
+        outbox: ['supabase', 'database', 'storage', 'redis', 'outbox'],
       }[kit.name],
     );
   });

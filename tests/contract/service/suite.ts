@@ -28,7 +28,7 @@ export interface Kit {
 
 /** The same suite for every back end, each with servers of its own. */
 export function describeBackends(title: string, suite: (kit: Kit) => void): void {
-  for (const name of ['memory', 'redis', 'supabase', 'dual'] as const) {
+  for (const name of ['memory', 'redis', 'supabase', 'dual', 'outbox'] as const) {
     describe(`${title} in ${name}`, () => {
       let backend: Backend | undefined;
       let store: ConversationStore | undefined;
