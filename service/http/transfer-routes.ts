@@ -17,6 +17,9 @@ export interface TransferParts {
   readonly log: Logger;
 }
 
+/** What JSON Lines are called as well. */
+const otherName = 'application/x-ndjson';
+
 const file = z
   .string()
   .meta({ description: 'A line for each conversation, and behind it one for each of its messages.' });
@@ -57,7 +60,7 @@ const importFile = createRoute({
     'answered with its number: what is before it is imported by then. The same file can be sent again: what is there already stays.',
   request: {
     query: importQuery,
-    body: { required: true, content: { [jsonLines]: { schema: file }, [ndjson]: { schema: file } } },
+    body: { required: true, content: { [jsonLines]: { schema: file }, [otherName]: { schema: file } } },
   },
   responses: {
     200: plainReply(importSummary.meta({ id: 'Imported' }), 'What was imported.'),
@@ -123,7 +126,7 @@ async function download(
 function expectJsonLines(c: RequestContext): void {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
   const encoding = c.req.header('content-encoding') ?? 'identity';
-  if ((type !== jsonLines && type !== 'application/x-ndjson') || encoding !== 'identity') {
+  if ((type !== jsonLines && type !== otherName) || encoding !== 'identity') {
     throw new Problem(415, 'unsupported_media_type', `the body has to be ${jsonLines}, without Content-Encoding`);
   }
 }
