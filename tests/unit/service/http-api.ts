@@ -7,6 +7,7 @@ import { ConversationService } from '../../../service/conversation/conversation-
 import type { ConversationStore, Probe } from '../../../service/conversation/conversation-store.ts';
 import { ConversationExport } from '../../../service/conversation/export.ts';
 import { ConversationImport } from '../../../service/conversation/import.ts';
+import type { OutboxControl } from '../../../service/conversation/outbox-report.ts';
 import { ThreadService } from '../../../service/conversation/thread-service.ts';
 import { LocalEvents } from '../../../service/events/local-events.ts';
 import { Health } from '../../../service/health/health.ts';
@@ -37,6 +38,7 @@ export function httpApi(
     store?: ConversationStore;
     probes?: Probe[];
     warning?: string;
+    outbox?: OutboxControl;
     upstreams?: Upstreams;
     rateLimits?: Partial<RateLimitSettings>;
     socketLimits?: Partial<SocketLimits>;
@@ -68,6 +70,7 @@ export function httpApi(
   const sockets = new SocketServer({ conversations, events, authentication, limits, log, isStopping });
   const app = createApp({
     conversations,
+    outbox: options.outbox,
     sockets,
     search,
     threads: new ThreadService(threads, 3600),
