@@ -41,9 +41,12 @@ export class PiecedText {
   }
 }
 
+/** Characters. Every look at a text that has grown copies it, so none grows for long. */
+const longestRun = 1_024;
+
 /**
  * What a model has said so far, for any number of readers. Each reads at its own pace and from the beginning; what has
- * piled up for a slow one comes to it as one piece, so it costs no memory.
+ * piled up for a slow one comes to it in few pieces, and costs no memory.
  */
 export class DeltaLog {
   readonly #runs: { type: Delta['type']; text: string }[] = [];
@@ -53,7 +56,7 @@ export class DeltaLog {
   push(type: Delta['type'], text: string): void {
     if (text === '') return;
     const last = this.#runs.at(-1);
-    if (last?.type === type) last.text += text;
+    if (last?.type === type && last.text.length < longestRun) last.text += text;
     else this.#runs.push({ type, text });
     this.#wake();
   }

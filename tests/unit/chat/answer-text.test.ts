@@ -44,6 +44,19 @@ describe('the log of deltas', () => {
     expect(heard.at(-1)).toEqual({ type: 'content', text: 'b' });
   });
 
+  it('takes a long answer in small pieces without effort', async () => {
+    const log = new DeltaLog();
+    const reading = collected(log.read());
+    const started = performance.now();
+    for (let piece = 0; piece < 100_000; piece += 1) {
+      log.push('content', 'abcde');
+      if (piece % 2 === 0) await Promise.resolve();
+    }
+    log.end();
+    expect((await reading).map(({ text }) => text).join('')).toHaveLength(500_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   it('gives a slow reader what has piled up as one piece', async () => {
     const log = new DeltaLog();
     const reader = log.read();
