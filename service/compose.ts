@@ -45,7 +45,6 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
   const tracing = await openTracing(settings, log);
   const metrics = new Metrics(settings.releaseId);
   const rateLimits = new RateLimits(settings.rateLimits, storage.redis?.client);
-  metrics.watch({ ...storageSources(storage), rateLimited: () => rateLimits.refused });
   const { events, close: closeEvents } = openEvents(storage, settings.storage.redis, log);
   storage.outbox?.onReplayed(({ id: conversation_id, last_seq }) =>
     events.publish({ kind: 'appended', conversation_id, last_seq }),
@@ -74,6 +73,11 @@ export async function compose(settings: Settings, log: Logger, options: ComposeO
     log.warn({ err: error }, 'the public keys of the project can not be had: going on with those that are known'),
   );
   const sockets = new SocketServer({ conversations, events, authentication, log, isStopping: options.isStopping });
+  metrics.watch({
+    ...storageSources(storage),
+    rateLimited: () => rateLimits.refused,
+    openSockets: () => sockets.open,
+  });
   const health = new Health({
     releaseId: settings.releaseId,
     backend,

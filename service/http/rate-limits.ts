@@ -90,8 +90,10 @@ class RateLimit {
           });
   }
 
-  /** At once when it is clear without Redis that the limit is not reached: the last tenth
-   * is left to what other processes, and requests under way, may have used. */
+  /**
+   * At once when it is clear without Redis that the limit is not reached: the last tenth of it is left to what other
+   * processes, and requests under way, may have used.
+   */
   count(key: string): Standing | Promise<Standing> {
     const known = this.#known.get(key);
     const isClear =
