@@ -9,6 +9,9 @@ export interface Deviation {
   readonly actual: string;
 }
 
+/** A database, or a transaction in it. */
+type Connection = postgres.Sql | postgres.TransactionSql;
+
 /** A role of the tests that owns tables, as the role of migrations does where it is no superuser. */
 const tableOwner = 'rls_test_owner';
 
@@ -71,7 +74,7 @@ export async function prepareMatrix(sql: postgres.Sql, people: People): Promise<
 
 /** Asks for every cell of the given tables until one deviates; all of them when `all` is set. */
 export async function askMatrix(
-  sql: postgres.Sql,
+  sql: Connection,
   people: People,
   tables: readonly GuardedTable[],
   { all }: { readonly all: boolean },
@@ -107,7 +110,7 @@ const exceeding = z.object({ what: z.string() });
  * other privileges, that anon executes no function, and that no policy is for anybody but users and the server. A policy
  * that leans on another table may be widened without any statement that shows it, until that table is.
  */
-export async function askCatalogue(sql: postgres.Sql): Promise<Deviation[]> {
+export async function askCatalogue(sql: Connection): Promise<Deviation[]> {
   const found: Deviation[] = [];
   for (const { name, userColumns } of guardedTables.filter(({ isForced }) => isForced)) {
     const rows = z.array(writable).parse(
@@ -141,7 +144,7 @@ export async function askCatalogue(sql: postgres.Sql): Promise<Deviation[]> {
   return [...found, ...more.map(({ what }) => ({ cell: 'catalogue', expected: 'nothing like it', actual: what }))];
 }
 
-async function ask(sql: postgres.Sql, people: People, table: GuardedTable, actor: string, statement: string) {
+async function ask(sql: Connection, people: People, table: GuardedTable, actor: string, statement: string) {
   const [relation = '', bucket] = table.name.split(' in ');
   const within = bucket === undefined ? 'true' : `t.bucket_id = '${bucket}' or t.user_metadata ->> 'row' = 'foreign'`;
   const { role, claims } = sessionOf(actor, people);
