@@ -184,7 +184,8 @@ export class HotCopies {
     const now = Date.now();
     const from = Math.max(this.#redis.readySince ?? now, this.#distrustedBefore, now - timeToTrust(conversation));
     const { since, until } = this.#watched;
-    const known = checked > since ? Math.max(checked, until) : checked;
+    // What was written before the watch began is told to nobody: a copy from then has to be compared.
+    const known = since === Number.POSITIVE_INFINITY ? checked : checked > since ? Math.max(checked, until) : 0;
     return checked > from && checked <= now && now - known <= copyTimes.unwatched;
   }
 

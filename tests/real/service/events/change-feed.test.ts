@@ -186,6 +186,24 @@ describe('while changes can not be seen', () => {
 });
 
 describe('listeners', () => {
+  it('that were there before the feed read what was written before its first look', async () => {
+    const process = await dual.process();
+    process.copies.watched = { since: Number.POSITIVE_INFINITY, until: 0 };
+    const id = await conversationOf(process, 'one');
+    const events = new LocalEvents();
+    const calls = new SupabaseCalls(dual.record.settings);
+    const found = Promise.withResolvers<unknown[]>();
+    events.subscribe(id, () => void heard(process, id).then(found.resolve, found.reject));
+    await sayDirectly(id, 'two');
+    expect(await heard(process, id)).toEqual(['redis', 'one']);
+    const log = pino({ level: 'silent' });
+    opened.push({
+      feed: new ChangeFeed({ changes: new RecordChanges(calls), copies: process.copies, events, log }),
+      calls,
+    });
+    expect(await found.promise).toEqual(['supabase', 'one', 'two']);
+  });
+
   it('hear of what was written around the service, and of what kind it was', async () => {
     const process = await watching();
     const [appended, renamed, deleted] = await Promise.all([1, 2, 3].map(() => conversationOf(process, 'one')));
