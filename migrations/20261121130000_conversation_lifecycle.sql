@@ -1,6 +1,7 @@
 -- What happens to a conversation between its first message and its end: it is listed, continued, changed, cleared,
 -- extended, forked, deleted, undeleted; and it is removed when it has ended, or its user wants everything erased.
 
+-- allow: constraint: both columns are new, so no row can fail; one short row for each conversation is read
 alter table public.conversations
   -- Messages up to this seq were cleared. The next one gets the seq behind last_seq all the same.
   add column cleared_seq integer not null default 0,
@@ -18,7 +19,9 @@ alter table public.conversations
   add constraint conversations_cleared_seq_check check (cleared_seq between 0 and last_seq);
 
 -- The server's own list, and what is due to be removed.
+-- allow: index: for the server's own conversations only; one short row for each conversation is read
 create index conversations_created_at_idx on public.conversations (created_at desc, id) where user_id is null;
+-- allow: index: the column is new, so the index begins empty
 create index conversations_deleted_at_idx on public.conversations (deleted_at) where deleted_at is not null;
 
 -- Keeps the times of a conversation, and lets nobody clear what is not there, or take back what was cleared.
