@@ -164,7 +164,7 @@ describe('whose', () => {
       { query: 'aardvark' },
       running,
     );
-    expect(answer.data ?? { hits: [] }).toEqual(expect.objectContaining({ hits: [] }));
+    expect(JSON.stringify(answer.data)).not.toContain('aardvark');
   });
 });
 
