@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import {
   type TestPostgres,
   type TestServer,
 } from '../../tests/support/containers.ts';
+import { migrate } from '../../tests/support/migrate.ts';
 
 /** The servers that everybody is measured on: one Redis, one PostgreSQL, and the embedded Supabase in front of it. */
 export interface Servers {
@@ -119,20 +120,5 @@ async function untilReady(url: string): Promise<void> {
       if (tries > 300) throw new Error('the embedded Supabase did not start', { cause: error });
     }
     await delay(100);
-  }
-}
-
-async function migrate(sql: postgres.Sql): Promise<void> {
-  const directory = new URL('../../migrations/', import.meta.url);
-  for (const file of (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()) {
-    const text = await readFile(new URL(file, directory), 'utf8');
-    if (text.startsWith('-- migrate: no-transaction')) {
-      await sql.unsafe(text);
-      continue;
-    }
-    await sql.begin(async (transaction) => {
-      await transaction.unsafe(text);
-      await transaction.unsafe(`notify pgrst, 'reload schema'`);
-    });
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -11,6 +11,7 @@ import { RedisConnection } from '../../../service/storage/redis-connection.ts';
 import type { SupabaseSettings } from '../../../service/storage/supabase-calls.ts';
 import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
 import { freePort, startPostgres, startRedis, type TestPostgres, type TestServer } from '../../support/containers.ts';
+import { migrate } from '../../support/migrate.ts';
 
 /** A Supabase with the kit's migrations, and PostgreSQL behind it. */
 export interface TestRecord {
@@ -99,22 +100,6 @@ async function untilServed(settings: SupabaseSettings): Promise<void> {
   const store = new SupabaseStore(settings);
   await store.untilReady(AbortSignal.timeout(20_000));
   await store.close();
-}
-
-/** Applies the migrations as the kit's resource does: in order, one transaction each unless the file says otherwise. */
-async function migrate(sql: postgres.Sql): Promise<void> {
-  const directory = new URL('../../../migrations/', import.meta.url);
-  for (const file of (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()) {
-    const text = await readFile(new URL(file, directory), 'utf8');
-    if (text.startsWith('-- migrate: no-transaction')) {
-      await sql.unsafe(text);
-      continue;
-    }
-    await sql.begin(async (transaction) => {
-      await transaction.unsafe(text);
-      await transaction.unsafe(`notify pgrst, 'reload schema'`);
-    });
-  }
 }
 
 export interface TestRedis extends TestServer {
