@@ -137,6 +137,12 @@ describe('a user', () => {
     expect(await code(as(ada, (tx) => tx`delete from messages where conversation_id = ${id}`))).toBe(refused);
   });
 
+  it('deletes through the function only: a row can not vanish from the sight of whoever changes it', async () => {
+    const id = await conversationOf(ada);
+    expect(await code(as(ada, (tx) => tx`update conversations set deleted_at = now() where id = ${id}`))).toBe(refused);
+    expect(await sql`select from conversations where id = ${id} and deleted_at is null`).toHaveLength(1);
+  });
+
   it('may not clean up', async () => {
     expect(await code(as(ada, (tx) => tx`select clean_up_conversations()`))).toBe(refused);
   });
