@@ -1,3 +1,4 @@
+import { type Dispatcher, fetch, getGlobalDispatcher } from 'undici';
 import { type ApiProxy, startApiProxy } from '../api-proxy.ts';
 import { startRecord, startTestRedis, type TestRecord, type TestRedis } from '../servers.ts';
 import { type Installation, install, type RunningService } from '../service-process.ts';
@@ -13,7 +14,6 @@ export interface RunningKit {
 
 export interface Reply {
   readonly status: number;
-  readonly headers: Headers;
   readonly text: string;
 }
 
@@ -37,10 +37,11 @@ export async function startKit(): Promise<RunningKit> {
 }
 
 /** Sends requests to a service under one bearer token. */
-export function sender({ url }: RunningService, token: string) {
+export function sender({ url }: RunningService, token: string, dispatcher: Dispatcher = getGlobalDispatcher()) {
   return async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply> => {
     const response = await fetch(url + path, {
       method,
+      dispatcher,
       headers: {
         authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -48,7 +49,7 @@ export function sender({ url }: RunningService, token: string) {
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    return { status: response.status, headers: response.headers, text: await response.text() };
+    return { status: response.status, text: await response.text() };
   };
 }
 
