@@ -31,13 +31,13 @@ async function held() {
   const names = await readdir(directory);
   const targets = await Promise.all(names.map((name) => readlink(`${directory}/${name}`).catch(() => 'gone')));
   const connection = await kit.redis.connect();
-  const clients = String(await connection.client.call('CLIENT', 'LIST'));
+  const list = String(await connection.client.call('CLIENT', 'LIST'));
   await connection.close();
   return {
     descriptors: targets.filter((target) => target !== 'gone').length,
     sockets: targets.filter((target) => target.startsWith('socket:')).length,
     supabase: await kit.proxy.connections(),
-    redis: clients.split('\n').filter((line) => line.includes('name=conversation-service')).length,
+    redis: list.split('\n').filter((line) => line.includes('name=conversation-service')).length,
   };
 }
 
