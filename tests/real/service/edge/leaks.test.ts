@@ -8,7 +8,7 @@ import { begin, type RunningKit, say, sender, startKit } from './running-kit.ts'
 
 let kit: RunningKit;
 let service: RunningService;
-const clients = new Agent();
+let clients = new Agent();
 
 beforeAll(async () => {
   kit = await startKit();
