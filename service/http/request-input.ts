@@ -85,9 +85,7 @@ function expectPlainJson(c: Context): void {
 }
 
 async function readText(c: Context): Promise<string> {
-  const announced = c.req.header('content-length');
-  if (announced !== undefined && Number(announced) > limits.bodyBytes) throw tooLarge();
-  const bytes = await readInTime(c, announced !== undefined);
+  const bytes = await readInTime(c);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -98,34 +96,55 @@ async function readText(c: Context): Promise<string> {
 /** Milliseconds for a body of JSON to arrive. */
 const patience = 30_000;
 
-async function readInTime(c: Context, isAnnounced: boolean): Promise<Uint8Array> {
+async function readInTime(c: Context): Promise<Uint8Array> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     const close = { headers: { connection: 'close' } };
     late.reject(new Problem(408, 'request_timeout', 'the request took too long to arrive', close));
   }, patience);
   try {
-    return await Promise.race([readBytes(c, isAnnounced), late.promise]);
+    return await Promise.race([readBytes(c), late.promise]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function readBytes(c: Context, isAnnounced: boolean): Promise<Uint8Array> {
+async function readBytes(c: Context): Promise<Uint8Array> {
+  const announced = c.req.header('content-length');
+  const isTooLarge = announced !== undefined && Number(announced) > limits.bodyBytes;
   try {
-    if (isAnnounced) return new Uint8Array(await c.req.arrayBuffer()); // Node holds the client to what it announced
+    // Node holds the client to what it announced.
+    if (announced !== undefined && !isTooLarge) return new Uint8Array(await c.req.arrayBuffer());
+    const body = c.req.raw.body?.getReader();
     const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of c.req.raw.body ?? []) {
-      size += chunk.byteLength;
-      if (size > limits.bodyBytes) throw tooLarge();
-      chunks.push(chunk);
+    let size = isTooLarge ? limits.bodyBytes : 0;
+    for (let chunk = await body?.read(); chunk?.done === false; chunk = await body?.read()) {
+      size += chunk.value.byteLength;
+      if (size > limits.bodyBytes) {
+        await discardRest(body);
+        throw tooLarge();
+      }
+      chunks.push(chunk.value);
     }
     return Buffer.concat(chunks);
   } catch (cause) {
     if (cause instanceof Problem) throw cause;
     throw new Problem(499, 'caller_gone', 'the connection was closed in the middle of the body', { cause });
   }
+}
+
+/** What is read of a body that is too large, and for how many ms: many clients listen only when they have sent all. */
+const discarded = { bytes: 4 * limits.bodyBytes, patience: 2_000 } as const;
+
+async function discardRest(body: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<void> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), discarded.patience);
+  for (let size = 0; size < discarded.bytes; ) {
+    const chunk = await Promise.race([body?.read(), late.promise]);
+    if (chunk?.done !== false) break;
+    size += chunk.value.byteLength;
+  }
+  clearTimeout(timer);
 }
 
 function parse(text: string): unknown {
@@ -138,6 +157,6 @@ function parse(text: string): unknown {
 
 function tooLarge(): Problem {
   const detail = `the body is larger than ${limits.bodyBytes} bytes: send less at once`;
-  // What is on its way is not read: the connection can't be used for another request.
+  // There may be more of it on its way: the connection can't be used for another request.
   return new Problem(413, 'body_too_large', detail, { headers: { connection: 'close' } });
 }

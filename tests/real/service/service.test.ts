@@ -260,18 +260,22 @@ describe('the service', () => {
     expect((await send('GET', `/v1/conversations/${id}`)).headers.get('x-storage-tier')).toBe('redis');
   });
 
-  it('says that Supabase is away, acknowledges nothing, and goes on when it is back', async () => {
+  it('says that Supabase is away, queues what is appended, and stores it when it is back', async () => {
     const id = await begin();
     await record.stopApi();
-    expect(await send('GET', '/health')).toMatchObject({ status: 503, body: { status: 'unhealthy' } });
-    expect(await installation.run(['--health'], { PORT: String(service.port) })).toMatchObject({ exitCode: 1 });
     const away = await send('POST', `/v1/conversations/${id}/messages`, say('x'));
-    expect(away).toMatchObject({ status: 503, body: { code: 'record_unavailable' } });
-    expect(away.headers.get('retry-after')).toBe('1');
+    expect(away).toMatchObject({ status: 202, body: { durability: 'queued', messages: [{ seq: null }] } });
+    expect(away.headers.get('x-storage-tier')).toBe('outbox');
+    expect(await send('GET', '/health')).toMatchObject({ status: 200, body: { status: 'degraded' } });
+    const command = await installation.run(['--health'], { PORT: String(service.port) });
+    expect(command).toMatchObject({ exitCode: 0, output: expect.stringContaining('degraded') });
+    expect((await send('PATCH', `/v1/conversations/${id}`, { title: 'x' })).body.code).toBe('record_unavailable');
     expect((await send('GET', '/livez')).status).toBe(200);
     await record.startApi();
-    expect((await send('POST', `/v1/conversations/${id}/messages`, say('x'))).status).toBe(201);
-    expect((await send('GET', '/health')).body.status).toBe('healthy');
+    await expect.poll(async () => (await send('GET', '/health')).body.status, { timeout: 20_000 }).toBe('healthy');
+    await expect
+      .poll(async () => (await send('GET', `/v1/conversations/${id}`)).body, { timeout: 20_000 })
+      .toMatchObject({ messages: [{ seq: 1, content: 'x' }], pending: [] });
   });
 });
 
