@@ -51,12 +51,14 @@ function configurationOrExit(): ReturnType<typeof readConfiguration> {
   }
 }
 
-/** lite writes errors of requests to the console, PostgreSQL's among them: they belong into the log, at debug. */
+/**
+ * lite writes errors of requests to the console, PostgreSQL's among them: they belong into the log, at debug, and without
+ * their words, which quote the rows.
+ */
 function redirectConsole(log: pino.Logger): void {
   const write = (...parts: unknown[]) => {
-    const err = parts.find((part) => part instanceof Error);
-    const text = parts.filter((part) => typeof part === 'string').join(' ');
-    log.debug(err === undefined ? {} : { err }, text === '' ? 'lite' : `lite: ${text}`);
+    const error = parts.find((part) => part instanceof Error);
+    log.debug(error === undefined ? {} : { type: error.name, code: 'code' in error ? error.code : undefined }, 'lite');
   };
   console.log = write;
   console.info = write;

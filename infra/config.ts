@@ -123,6 +123,10 @@ const keys = {
     .string()
     .refine(isJsonObject, 'must be a JSON object')
     .describe('Secret. The models that answer: JSON as in docs/chat.md. Left out: `/v1/chat` says that there is none.'),
+  requestsPerMinute: integer(0, 1_000_000).describe('Requests that one user may make in a minute; 0: any number.'),
+  otlpEndpoint: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
+    .describe('Where the service sends traces, by OTLP over HTTP. Left out: there are none.'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error')
     .describe('Least level that the service logs.'),
@@ -167,7 +171,7 @@ const toldKeys = [
   'supabaseJwtSecret',
 ] as const;
 const hostedKeys = [...managedKeys, ...toldKeys] as const;
-type OptionalKey = 'dockerHost' | 'acmeEmail' | 'chatUpstreams' | (typeof hostedKeys)[number];
+type OptionalKey = 'dockerHost' | 'acmeEmail' | 'chatUpstreams' | 'otlpEndpoint' | (typeof hostedKeys)[number];
 
 /** Typed configuration of one stack. What may be left out and has no default is `undefined`. */
 export type Settings = Omit<SettingValues, OptionalKey> & { [K in OptionalKey]: SettingValues[K] | undefined };
@@ -192,6 +196,7 @@ function defaults(stack: string, profile: ProfileName): Partial<Record<ConfigKey
     supabaseAllowDelete: 'false',
     redisCommanderPort: '8081',
     conversationTimeoutHours: '24',
+    requestsPerMinute: '600',
     logLevel: 'info',
     secretsGeneration: '1',
     ...perProfile[profile],

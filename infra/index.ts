@@ -57,6 +57,8 @@ const release = new ServiceRelease(
     outbox: outboxVolume(stack, { provider: engine }),
     chatUpstreams: settings.chatUpstreams,
     timeoutHours: settings.conversationTimeoutHours,
+    requestsPerMinute: settings.requestsPerMinute,
+    otlpEndpoint: settings.otlpEndpoint,
     logLevel: settings.logLevel,
     secretsGeneration: settings.secretsGeneration,
   },

@@ -16,6 +16,9 @@ export interface ServiceReleaseArgs {
   /** JSON with the models that answer, and the keys to them. */
   readonly chatUpstreams: string | undefined;
   readonly timeoutHours: number;
+  /** That one user may make; 0: any number. */
+  readonly requestsPerMinute: number;
+  readonly otlpEndpoint: string | undefined;
   readonly logLevel: string;
   /** Part of the release: new secrets make a new release. */
   readonly secretsGeneration: number;
@@ -74,7 +77,7 @@ export class ServiceRelease extends pulumi.ComponentResource {
 
 /** The environment of the service, all but its release id. `service/config.ts` parses it. */
 export function serviceEnvironment<Url>(
-  args: Pick<ServiceReleaseArgs, 'supabase' | 'redis' | 'chatUpstreams' | 'timeoutHours' | 'logLevel'>,
+  args: Omit<ServiceReleaseArgs, 'stack' | 'image' | 'outbox' | 'secretsGeneration'>,
   supabaseUrl: Url,
 ): Record<string, string | Url> {
   return {
@@ -83,6 +86,8 @@ export function serviceEnvironment<Url>(
     LOG_LEVEL: args.logLevel,
     CONVERSATION_STORAGE_BACKEND: 'dual',
     CONVERSATION_TIMEOUT_HOURS: String(args.timeoutHours),
+    RATE_LIMIT_USER: String(args.requestsPerMinute),
+    ...(args.otlpEndpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: args.otlpEndpoint }),
     SUPABASE_URL: supabaseUrl,
     ...(args.supabase.hasPublicKeys ? { SUPABASE_JWKS: 'project' } : {}),
     SUPABASE_PUBLISHABLE_KEY_FILE: '/run/secrets/supabase-publishable-key',

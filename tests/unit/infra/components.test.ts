@@ -48,6 +48,8 @@ describe('the components', () => {
         outbox: new docker.Volume('outbox'),
         chatUpstreams: undefined,
         timeoutHours: 24,
+        requestsPerMinute: 600,
+        otlpEndpoint: undefined,
         logLevel: 'info',
         secretsGeneration: 1,
       });

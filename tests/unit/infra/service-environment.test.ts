@@ -19,6 +19,8 @@ describe('the environment that the program gives to the service', () => {
         redis: { url: 'redis://redis:6379', password: '' },
         chatUpstreams: undefined,
         timeoutHours: 24,
+        requestsPerMinute: 600,
+        otlpEndpoint: undefined,
         logLevel: 'info',
       },
       url,
