@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ConversationEvent } from '../conversation/conversation-events.ts';
-import type { HotCopies } from '../storage/hot-copies.ts';
-import type { RecordChange, RecordChanges } from '../storage/record-changes.ts';
+import type { HotCopies } from '../storage/hot-copies/hot-copies.ts';
+import type { RecordChange, RecordChanges } from '../storage/supabase/record-changes.ts';
 import type { LocalEvents } from './local-events.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { ConversationEvents } from '../conversation/conversation-events.ts';
 import type { Storage } from '../storage/open-storage.ts';
-import type { RedisSettings } from '../storage/redis-connection.ts';
+import type { RedisSettings } from '../storage/redis/redis-connection.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { LocalEvents } from './local-events.ts';
 import { RedisEvents } from './redis-events.ts';

@@ -7,7 +7,7 @@ import {
   type ConversationEvents,
   conversationEvent,
 } from '../conversation/conversation-events.ts';
-import { type RedisConnection, type RedisSettings, redisTimes } from '../storage/redis-connection.ts';
+import { type RedisConnection, type RedisSettings, redisTimes } from '../storage/redis/redis-connection.ts';
 import type { LocalEvents } from './local-events.ts';
 
 const channel = 'conversation-kit:events';

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Operation } from '../conversation/conversation-service.ts';
 import { listenToCalls, redisCommands } from '../observed-calls.ts';
-import { type SupabaseCall, supabaseCalls } from '../storage/supabase-pool.ts';
+import { type SupabaseCall, supabaseCalls } from '../storage/supabase/supabase-pool.ts';
 
 /** Seconds: from an answer out of Redis to one that a time-out ended. */
 const durations = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -2,15 +2,15 @@ import type { ImportTarget } from '../conversation/import-target.ts';
 import type { Search } from '../conversation/search.ts';
 import type { ThreadDocuments } from '../conversation/thread-documents.ts';
 import { DualImport } from './dual-import.ts';
-import type { HotCopies } from './hot-copies.ts';
-import { MemoryThreads } from './memory-threads.ts';
+import type { HotCopies } from './hot-copies/hot-copies.ts';
+import { MemoryThreads } from './memory/memory-threads.ts';
 import { noImport, noSearch } from './not-supported.ts';
-import type { RedisConnection } from './redis-connection.ts';
-import { RedisThreads } from './redis-threads.ts';
-import type { SupabaseCalls } from './supabase-calls.ts';
-import { SupabaseImport } from './supabase-import.ts';
-import { SupabaseSearch } from './supabase-search.ts';
-import { SupabaseThreads } from './supabase-threads.ts';
+import type { RedisConnection } from './redis/redis-connection.ts';
+import { RedisThreads } from './redis/redis-threads.ts';
+import type { SupabaseCalls } from './supabase/supabase-calls.ts';
+import { SupabaseImport } from './supabase/supabase-import.ts';
+import { SupabaseSearch } from './supabase/supabase-search.ts';
+import { SupabaseThreads } from './supabase/supabase-threads.ts';
 
 /** What a backend offers beside keeping conversations. Closes with its store. */
 export interface BesideConversations {

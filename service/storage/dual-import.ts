@@ -1,7 +1,7 @@
 import type { Caller } from '../conversation/conversation.ts';
 import type { Imported, ImportTarget } from '../conversation/import-target.ts';
 import type { ExportedConversation, ExportedMessage } from '../conversation/transfer-format.ts';
-import type { HotCopies } from './hot-copies.ts';
+import type { HotCopies } from './hot-copies/hot-copies.ts';
 
 /** An import into the record behind hot copies: whatever copy there is of a conversation goes. */
 export class DualImport implements ImportTarget {

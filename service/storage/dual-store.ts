@@ -27,8 +27,8 @@ import type { CleanedUp, Erased, Stats } from '../conversation/conversation-upke
 import { ConversationError, ConversationNotFound, RecordUnavailable } from '../conversation/errors.ts';
 import { limits } from '../conversation/limits.ts';
 import { pageOf, type ThreadPage } from '../conversation/thread-page.ts';
-import type { HotCopies, Look } from './hot-copies.ts';
-import type { HotCopy } from './hot-copy.ts';
+import type { HotCopies, Look } from './hot-copies/hot-copies.ts';
+import type { HotCopy } from './hot-copies/hot-copy.ts';
 
 /**
  * Hot copies in front of the record. Writes go to the record first; reads go to the copy first and bring one where

@@ -2,16 +2,16 @@ import type { Logger } from 'pino';
 import type { ConversationStore } from '../conversation/conversation-store.ts';
 import { type BesideConversations, besideConversations } from './beside-conversations.ts';
 import { DualStore } from './dual-store.ts';
-import { HotCopies } from './hot-copies.ts';
-import { MemoryStore } from './memory-store.ts';
-import { OpenOutbox } from './open-outbox.ts';
-import type { OutboxDesk } from './outbox-desk.ts';
-import { OutboxFailed } from './outbox-file.ts';
-import { RecordChanges } from './record-changes.ts';
-import { RedisConnection, RedisRefused, type RedisSettings } from './redis-connection.ts';
-import { RedisStore } from './redis-store.ts';
-import type { SupabaseSettings } from './supabase-calls.ts';
-import { SupabaseRefused, SupabaseStore } from './supabase-store.ts';
+import { HotCopies } from './hot-copies/hot-copies.ts';
+import { MemoryStore } from './memory/memory-store.ts';
+import { OpenOutbox } from './outbox/open-outbox.ts';
+import type { OutboxDesk } from './outbox/outbox-desk.ts';
+import { OutboxFailed } from './outbox/outbox-file.ts';
+import { RedisConnection, RedisRefused, type RedisSettings } from './redis/redis-connection.ts';
+import { RedisStore } from './redis/redis-store.ts';
+import { RecordChanges } from './supabase/record-changes.ts';
+import type { SupabaseSettings } from './supabase/supabase-calls.ts';
+import { SupabaseRefused, SupabaseStore } from './supabase/supabase-store.ts';
 
 export const backends = ['dual', 'redis', 'supabase', 'memory'] as const;
 

@@ -19,7 +19,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import { listenToCalls, redisCommands } from '../observed-calls.ts';
-import { type SupabaseCall, supabaseCalls } from '../storage/supabase-pool.ts';
+import { type SupabaseCall, supabaseCalls } from '../storage/supabase/supabase-pool.ts';
 
 export interface TracingSettings {
   /** Of the OTLP receiver, over HTTP. */

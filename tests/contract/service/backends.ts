@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { ConversationStore } from '../../../service/conversation/conversation-store.ts';
 import { DualStore } from '../../../service/storage/dual-store.ts';
-import { HotCopies } from '../../../service/storage/hot-copies.ts';
-import { MemoryStore } from '../../../service/storage/memory-store.ts';
-import { OpenOutbox } from '../../../service/storage/open-outbox.ts';
-import type { RedisConnection } from '../../../service/storage/redis-connection.ts';
-import { RedisStore } from '../../../service/storage/redis-store.ts';
-import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import { HotCopies } from '../../../service/storage/hot-copies/hot-copies.ts';
+import { MemoryStore } from '../../../service/storage/memory/memory-store.ts';
+import { OpenOutbox } from '../../../service/storage/outbox/open-outbox.ts';
+import type { RedisConnection } from '../../../service/storage/redis/redis-connection.ts';
+import { RedisStore } from '../../../service/storage/redis/redis-store.ts';
+import { SupabaseStore } from '../../../service/storage/supabase/supabase-store.ts';
 import {
   startRecord,
   startTestRedis,

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../../service/conversation/conversation.ts';
 import type { ThreadDocuments } from '../../../service/conversation/thread-documents.ts';
 import { besideConversations } from '../../../service/storage/beside-conversations.ts';
-import { HotCopies } from '../../../service/storage/hot-copies.ts';
-import { SupabaseCalls } from '../../../service/storage/supabase-calls.ts';
+import { HotCopies } from '../../../service/storage/hot-copies/hot-copies.ts';
+import { SupabaseCalls } from '../../../service/storage/supabase/supabase-calls.ts';
 import { startRecord, startTestRedis, type TestRecord, type TestUser } from '../../real/service/servers.ts';
 
 /** Documents of threads in one backend, with the servers that it needs. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Caller, Content, NamedMessage } from '../../../service/conversation/conversation.ts';
 import type { SearchHit, SearchRequest } from '../../../service/conversation/search.ts';
-import { SupabaseSearch } from '../../../service/storage/supabase-search.ts';
-import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import { SupabaseSearch } from '../../../service/storage/supabase/supabase-search.ts';
+import { SupabaseStore } from '../../../service/storage/supabase/supabase-store.ts';
 import { startRecord, type TestRecord, type TestUser } from '../service/servers.ts';
 
 const server: Caller = { kind: 'server' };

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Caller, NamedMessage } from '../../../service/conversation/conversation.ts';
 import type { ConversationStore, ThreadRead } from '../../../service/conversation/conversation-store.ts';
 import { DualStore } from '../../../service/storage/dual-store.ts';
-import { HotCopies, type Watched } from '../../../service/storage/hot-copies.ts';
-import type { RedisConnection } from '../../../service/storage/redis-connection.ts';
-import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import { HotCopies, type Watched } from '../../../service/storage/hot-copies/hot-copies.ts';
+import type { RedisConnection } from '../../../service/storage/redis/redis-connection.ts';
+import { SupabaseStore } from '../../../service/storage/supabase/supabase-store.ts';
 import { type ApiProxy, startApiProxy } from './api-proxy.ts';
 import { startRecord, startTestRedis, type TestRecord, type TestRedis } from './servers.ts';
 

@@ -7,9 +7,9 @@ import { pino } from 'pino';
 import postgres from 'postgres';
 import { type EmbeddedSupabase, startEmbeddedSupabase } from '../../../embedded-supabase/start.ts';
 import type { Caller } from '../../../service/conversation/conversation.ts';
-import { RedisConnection } from '../../../service/storage/redis-connection.ts';
-import type { SupabaseSettings } from '../../../service/storage/supabase-calls.ts';
-import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import { RedisConnection } from '../../../service/storage/redis/redis-connection.ts';
+import type { SupabaseSettings } from '../../../service/storage/supabase/supabase-calls.ts';
+import { SupabaseStore } from '../../../service/storage/supabase/supabase-store.ts';
 import { freePort, startPostgres, startRedis, type TestPostgres, type TestServer } from '../../support/containers.ts';
 import { migrate } from '../../support/migrate.ts';
 

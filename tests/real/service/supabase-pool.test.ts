@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { poolLimits } from '../../../service/storage/supabase-pool.ts';
-import { SupabaseStore } from '../../../service/storage/supabase-store.ts';
+import { poolLimits } from '../../../service/storage/supabase/supabase-pool.ts';
+import { SupabaseStore } from '../../../service/storage/supabase/supabase-store.ts';
 import { type ApiProxy, door, startApiProxy } from './api-proxy.ts';
 import { say, server } from './dual.ts';
 import { startRecord, type TestRecord } from './servers.ts';

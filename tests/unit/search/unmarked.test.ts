@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { unmarked } from '../../../service/storage/supabase-search.ts';
+import { unmarked } from '../../../service/storage/supabase/supabase-search.ts';
 
 it.each<[string, string, [number, number][]]>([
   ['nothing', 'nothing', []],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { RecordUnavailable } from '../../../service/conversation/errors.ts';
 import { limits } from '../../../service/conversation/limits.ts';
-import { MemoryStore } from '../../../service/storage/memory-store.ts';
+import { MemoryStore } from '../../../service/storage/memory/memory-store.ts';
 import { httpApi, userHeaders } from './http-api.ts';
 
 const { send } = httpApi();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Conversation, Message } from '../../../service/conversation/conversation.ts';
-import { decodeCopy, encode, encodeCopy } from '../../../service/storage/hot-copy.ts';
+import { decodeCopy, encode, encodeCopy } from '../../../service/storage/hot-copies/hot-copy.ts';
 
 const time = '2026-01-01T00:00:00.123456+00:00';
 const conversation = (lastSeq: number): Conversation => ({

@@ -20,7 +20,7 @@ import { SocketServer } from '../../../service/http/websocket/socket-server.ts';
 import { createLogger } from '../../../service/logger.ts';
 import { Metrics } from '../../../service/metrics/metrics.ts';
 import { besideConversations } from '../../../service/storage/beside-conversations.ts';
-import { MemoryStore } from '../../../service/storage/memory-store.ts';
+import { MemoryStore } from '../../../service/storage/memory/memory-store.ts';
 
 const jwtSecret = 'a secret of more than thirty-two characters';
 export const secretKey = 'sb_secret_0123456789';

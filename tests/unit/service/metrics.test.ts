@@ -4,7 +4,7 @@ import parse from 'parse-prometheus-text-format';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Metrics } from '../../../service/metrics/metrics.ts';
-import { supabaseCalls } from '../../../service/storage/supabase-pool.ts';
+import { supabaseCalls } from '../../../service/storage/supabase/supabase-pool.ts';
 import { httpApi, userHeaders } from './http-api.ts';
 
 const family = z.object({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Caller } from '../../../service/conversation/conversation.ts';
-import { supabaseError } from '../../../service/storage/supabase-error.ts';
+import { supabaseError } from '../../../service/storage/supabase/supabase-error.ts';
 
 const user: Caller = { kind: 'user', id: 'u', token: 't' };
 const server: Caller = { kind: 'server' };

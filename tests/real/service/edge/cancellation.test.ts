@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { poolLimits } from '../../../../service/storage/supabase-pool.ts';
+import { poolLimits } from '../../../../service/storage/supabase/supabase-pool.ts';
 import { door } from '../api-proxy.ts';
 import type { RunningService } from '../service-process.ts';
 import { begin, type RunningKit, type Send, say, sender, startKit } from './running-kit.ts';

@@ -2,7 +2,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { Agent } from 'undici';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { poolLimits } from '../../../../service/storage/supabase-pool.ts';
+import { poolLimits } from '../../../../service/storage/supabase/supabase-pool.ts';
 import type { RunningService } from '../service-process.ts';
 import { begin, type RunningKit, say, sender, startKit } from './running-kit.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RateLimits } from '../../../../service/http/rate-limits.ts';
-import type { RedisConnection } from '../../../../service/storage/redis-connection.ts';
+import type { RedisConnection } from '../../../../service/storage/redis/redis-connection.ts';
 import { startTestRedis, type TestRedis } from '../servers.ts';
 
 let redis: TestRedis;

@@ -5,9 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { ConversationEvent } from '../../../../service/conversation/conversation-events.ts';
 import { ChangeFeed, feedTimes } from '../../../../service/events/change-feed.ts';
 import { LocalEvents } from '../../../../service/events/local-events.ts';
-import { copyTimes } from '../../../../service/storage/hot-copies.ts';
-import { RecordChanges } from '../../../../service/storage/record-changes.ts';
-import { SupabaseCalls } from '../../../../service/storage/supabase-calls.ts';
+import { copyTimes } from '../../../../service/storage/hot-copies/hot-copies.ts';
+import { RecordChanges } from '../../../../service/storage/supabase/record-changes.ts';
+import { SupabaseCalls } from '../../../../service/storage/supabase/supabase-calls.ts';
 import { door } from '../api-proxy.ts';
 import { append, conversationOf, type DualFixture, heard, type Process, read, server, startDual } from '../dual.ts';
 

@@ -6,7 +6,7 @@ import type { Caller } from '../../../../service/conversation/conversation.ts';
 import { HttpServer } from '../../../../service/http/server.ts';
 import type { SocketLimits } from '../../../../service/http/websocket/socket-limits.ts';
 import { socketProbe } from '../../../../service/http/websocket/socket-probe.ts';
-import { MemoryStore } from '../../../../service/storage/memory-store.ts';
+import { MemoryStore } from '../../../../service/storage/memory/memory-store.ts';
 import { httpApi, secretKey, userHeaders } from '../../../unit/service/http-api.ts';
 import { SocketClient } from './socket-client.ts';
 

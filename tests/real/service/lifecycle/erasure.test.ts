@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConversationStore } from '../../../../service/conversation/conversation-store.ts';
 import { ConversationNotFound, RecordUnavailable } from '../../../../service/conversation/errors.ts';
-import { RedisStore } from '../../../../service/storage/redis-store.ts';
+import { RedisStore } from '../../../../service/storage/redis/redis-store.ts';
 import { type DualFixture, keyOf, type Process, say, server, startDual } from '../dual.ts';
 import type { TestUser } from '../servers.ts';
 import { keysWith, tablesWith } from './find-text.ts';

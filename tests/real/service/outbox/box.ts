@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import type { Caller, NamedMessage } from '../../../../service/conversation/conversation.ts';
 import type { ConversationStore, ThreadRead } from '../../../../service/conversation/conversation-store.ts';
 import { openStorage, type StorageSettings } from '../../../../service/storage/open-storage.ts';
-import type { OutboxDesk } from '../../../../service/storage/outbox-desk.ts';
+import type { OutboxDesk } from '../../../../service/storage/outbox/outbox-desk.ts';
 import { type ApiProxy, startApiProxy } from '../api-proxy.ts';
 import { startRecord, startTestRedis, type TestRecord, type TestRedis } from '../servers.ts';
 

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { ConversationError } from '../../../../service/conversation/errors.ts';
-import { Outbox } from '../../../../service/storage/outbox.ts';
-import { OutboxFile } from '../../../../service/storage/outbox-file.ts';
+import { Outbox } from '../../../../service/storage/outbox/outbox.ts';
+import { OutboxFile } from '../../../../service/storage/outbox/outbox-file.ts';
 import { head } from './heads.ts';
 
 // Runs in a container, with a small disk: queues until that is full, makes room, goes on, and tells what it has seen.

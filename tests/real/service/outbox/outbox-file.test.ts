@@ -10,10 +10,10 @@ import {
   ConversationNotFound,
   RecordUnavailable,
 } from '../../../../service/conversation/errors.ts';
-import { Outbox } from '../../../../service/storage/outbox.ts';
-import { OutboxFailed, OutboxFile, OutboxNotWritten } from '../../../../service/storage/outbox-file.ts';
-import { leaseTimes, OutboxLease } from '../../../../service/storage/outbox-lease.ts';
-import { OutboxRefused } from '../../../../service/storage/outbox-refused.ts';
+import { Outbox } from '../../../../service/storage/outbox/outbox.ts';
+import { OutboxFailed, OutboxFile, OutboxNotWritten } from '../../../../service/storage/outbox/outbox-file.ts';
+import { leaseTimes, OutboxLease } from '../../../../service/storage/outbox/outbox-lease.ts';
+import { OutboxRefused } from '../../../../service/storage/outbox/outbox-refused.ts';
 import { say } from '../dual.ts';
 import { head } from './heads.ts';
 
