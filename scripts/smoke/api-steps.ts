@@ -48,6 +48,24 @@ export function apiSteps(client: Client, conversation: SmokeConversation): Smoke
       },
     },
     {
+      name: 'hear a message as it is written',
+      suspect: 'service',
+      run: async () => {
+        const subscription = client.subscribe(conversation.id, conversation.length);
+        try {
+          const first = await subscription.next();
+          if (first.type !== 'subscribed') throw new Error(`heard "${first.type}" instead of "subscribed"`);
+          const tier = await conversation.add('Who hears this?', 201);
+          const heard = await subscription.next();
+          if (heard.type !== 'message' || heard.message?.seq !== conversation.length)
+            throw new Error(`heard "${heard.type}" instead of message ${conversation.length}`);
+          return tier;
+        } finally {
+          subscription.close();
+        }
+      },
+    },
+    {
       name: 'keep a document of a thread',
       suspect: 'supabase',
       run: async () => {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { Agent, request, WebSocket } from 'undici';
 import { z } from 'zod';
+import { Subscription } from './subscription.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -82,6 +83,14 @@ export class Client {
   async read(id: string): Promise<Thread & { tier: string | undefined }> {
     const reply = expectStatus(await this.send('GET', `/v1/conversations/${id}`), 200);
     return { tier: reply.tier, ...thread.parse(reply.body) };
+  }
+
+  /** Hears the messages of a conversation behind a seq. */
+  subscribe(id: string, after: number): Subscription {
+    const address = new URL('/ws', this.#settings.url);
+    address.protocol = 'wss:';
+    const headers = { authorization: `Bearer ${this.#settings.key}` };
+    return new Subscription(new WebSocket(address, { dispatcher: this.#agent, headers }), id, after);
   }
 
   /** Waits until the service says that it and every tier below it are well. Throws with what it said last. */
