@@ -17,6 +17,7 @@ import { requestLog } from './request-log.ts';
 import { requestMetrics } from './request-metrics.ts';
 import { requestSpan } from './request-span.ts';
 import { addChatRoutes } from './routes/chat-routes.ts';
+import { addContinuationRoute } from './routes/continuation-route.ts';
 import { addConversationActionRoutes } from './routes/conversation-action-routes.ts';
 import { addConversationRoutes } from './routes/conversation-routes.ts';
 import { addHealthRoutes } from './routes/health-routes.ts';
@@ -58,9 +59,10 @@ export function createApp(parts: AppParts): App {
   // Nothing below is for just anybody.
   app.use(admission(parts));
   addConversationRoutes(app, parts.conversations);
+  addContinuationRoute(app, parts.conversations);
   addConversationActionRoutes(app, parts.conversations);
   addMessageRoutes(app, parts.conversations);
-  addUpkeepRoutes(app, parts.conversations);
+  addUpkeepRoutes(app, parts);
   addChatRoutes(app, parts.chats);
   addSearchRoutes(app, parts.search);
   addThreadRoutes(app, parts.threads);

@@ -33,23 +33,6 @@ const listBody = z
   })
   .meta({ id: 'ConversationList' });
 
-const continueBody = z
-  .strictObject({
-    continuation_id: z.guid().optional().meta({ description: 'That of the conversation to go on with.' }),
-    ...newConversation.shape,
-  })
-  .meta({ id: 'Continue', description: 'Title and metadata are for the conversation that is begun if there is none.' });
-
-const continuedBody = z
-  .object({
-    conversation: conversationBody,
-    continued: z.boolean().meta({ description: 'False: this is a new conversation.' }),
-    reason: z.enum(['unknown', 'expired', 'none']).nullable().meta({
-      description: 'Why a new one was begun: nobody knows that id, it has expired, or none was given. Else null.',
-    }),
-  })
-  .meta({ id: 'Continued' });
-
 const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(limits.conversationsPerPage).default(20).meta({
     description: 'How many conversations at most.',
@@ -105,21 +88,6 @@ const create = createRoute({
       'Queued: the database is away. It can be used at once, and is stored there later.',
     ),
     ...problems(400, 401, 409, 413, 415, 422, 503),
-  },
-});
-
-const continueOrCreate = createRoute({
-  method: 'post',
-  path: '/v1/conversations/continue',
-  tags,
-  summary: 'Go on with a conversation, or begin one',
-  description: 'Says which of the two: an id that is unknown or has expired is no error.',
-  request: { body: { required: true, content: { 'application/json': { schema: continueBody } } } },
-  responses: {
-    200: conversationReply(continuedBody, 'The conversation of that continuation id.'),
-    201: conversationReply(continuedBody, 'A new one, and why.'),
-    202: conversationReply(continuedBody, 'A new one that is queued, as the database is away.'),
-    ...problems(400, 401, 413, 415, 422, 503),
   },
 });
 
@@ -191,16 +159,6 @@ export function addConversationRoutes(app: App, conversations: ConversationServi
     const stored = await conversations.create(c.get('caller'), await jsonBody(c, newConversation), key);
     describeNew(c, stored);
     return c.json(stored.conversation, stored.tier === 'outbox' ? 202 : stored.created ? 201 : 200);
-  });
-
-  app.openAPIRegistry.registerPath(continueOrCreate);
-  app.post(continueOrCreate.getRoutingPath(), async (c) => {
-    const { continuation_id: id, ...given } = await jsonBody(c, continueBody);
-    const stored = await conversations.continueOrCreate(c.get('caller'), id?.toLowerCase(), given);
-    describeNew(c, stored);
-    const { conversation, reason, tier } = stored;
-    const body = { conversation, continued: reason === null, reason };
-    return c.json(body, reason === null ? 200 : tier === 'outbox' ? 202 : 201);
   });
 
   app.openAPIRegistry.registerPath(list);

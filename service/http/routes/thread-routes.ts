@@ -51,20 +51,6 @@ const remove = createRoute({
   },
 });
 
-const userParameter = z.object({ id: z.guid().toLowerCase().meta({ description: 'The id of the user.' }) });
-
-const erase = createRoute({
-  method: 'delete',
-  path: '/v1/users/{id}/threads',
-  tags: ['upkeep'],
-  summary: 'Remove all documents of a user’s threads (that user, or the server)',
-  request: { params: userParameter },
-  responses: {
-    200: storedReply(z.object({ threads: z.int().min(0) }).meta({ id: 'ErasedThreads' }), 'How many there were.'),
-    ...problems(400, 401, 403, 503),
-  },
-});
-
 export function addThreadRoutes(app: App, threads: ThreadService): void {
   app.openAPIRegistry.registerPath(put);
   app.put(put.getRoutingPath(), async (c) => {
@@ -89,13 +75,5 @@ export function addThreadRoutes(app: App, threads: ThreadService): void {
     await threads.delete(c.get('caller'), id);
     answeredBy(c, threads.tier);
     return c.json({ thread_id: id }, 200);
-  });
-
-  app.openAPIRegistry.registerPath(erase);
-  app.delete(erase.getRoutingPath(), async (c) => {
-    const { id } = pathParameter(c, userParameter);
-    const erased = await threads.eraseUser(c.get('caller'), id);
-    answeredBy(c, threads.tier);
-    return c.json({ threads: erased }, 200);
   });
 }

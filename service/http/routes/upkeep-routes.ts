@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
 import type { ConversationService } from '../../conversation/conversation-service.ts';
+import type { ThreadService } from '../../conversation/thread-service.ts';
 import { type App, answeredBy } from '../environment.ts';
 import { problems, storedReply } from '../replies.ts';
 import { pathParameter } from '../request-input.ts';
@@ -28,7 +29,12 @@ const cleanedUpBody = z
   })
   .meta({ id: 'CleanedUp' });
 
-const erasedBody = z.object({ conversations: count }).meta({ id: 'Erased' });
+const erasedBody = z
+  .object({
+    conversations: count.meta({ description: 'Conversations removed, with all their messages.' }),
+    threads: count.meta({ description: 'Documents of threads removed.' }),
+  })
+  .meta({ id: 'Erased' });
 
 const stats = createRoute({
   method: 'get',
@@ -52,18 +58,25 @@ const userParameter = z.object({ id: z.guid().toLowerCase().meta({ description: 
 
 const erase = createRoute({
   method: 'delete',
-  path: '/v1/users/{id}/conversations',
+  path: '/v1/users/{id}/data',
   tags: ['upkeep'],
-  summary: 'Remove everything a user has said, for good (that user, or the server)',
+  summary: 'Remove everything that is kept of a user, for good (that user, or the server)',
+  description:
+    'Conversations and documents of threads. When it fails, some may be left: send it again until it answers.',
   request: { params: userParameter },
   responses: {
-    200: storedReply(erasedBody, 'How many conversations were removed.'),
+    200: storedReply(erasedBody, 'What was removed.'),
     ...problems(400, 401, 403, 503),
   },
 });
 
+interface UpkeepParts {
+  readonly conversations: ConversationService;
+  readonly threads: ThreadService;
+}
+
 /** What concerns many conversations at once. */
-export function addUpkeepRoutes(app: App, conversations: ConversationService): void {
+export function addUpkeepRoutes(app: App, { conversations, threads }: UpkeepParts): void {
   app.openAPIRegistry.registerPath(stats);
   app.get(stats.getRoutingPath(), async (c) => {
     const { tier, ...body } = await conversations.stats(c.get('caller'), c.req.raw.signal);
@@ -81,8 +94,9 @@ export function addUpkeepRoutes(app: App, conversations: ConversationService): v
   app.openAPIRegistry.registerPath(erase);
   app.delete(erase.getRoutingPath(), async (c) => {
     const { id } = pathParameter(c, userParameter);
-    const { tier, conversations: erased } = await conversations.eraseUser(c.get('caller'), id);
-    answeredBy(c, tier);
-    return c.json({ conversations: erased }, 200);
+    const documents = await threads.eraseUser(c.get('caller'), id);
+    const erased = await conversations.eraseUser(c.get('caller'), id);
+    answeredBy(c, erased.tier);
+    return c.json({ conversations: erased.conversations, threads: documents }, 200);
   });
 }

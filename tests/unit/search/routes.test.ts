@@ -85,14 +85,6 @@ describe('the document of a thread', () => {
     });
     expect([status, body.code]).toEqual([413, 'message_too_large']);
   });
-
-  it('of a user is removed with all others of that user, by them or the server', async () => {
-    const ada = await userHeaders();
-    await send('PUT', '/v1/threads/t', { document: {} }, ada);
-    const id = '11111111-1111-4111-8111-111111111111';
-    expect((await send('DELETE', `/v1/users/${id}/threads`, undefined, ada)).body.code).toBe('server_only');
-    expect((await send('DELETE', `/v1/users/${id}/threads`)).body).toEqual({ threads: 0 });
-  });
 });
 
 describe('an export', () => {
@@ -136,7 +128,6 @@ describe('the OpenAPI document', () => {
       expect.arrayContaining([
         '/v1/search',
         '/v1/threads/{id}',
-        '/v1/users/{id}/threads',
         '/v1/conversations/{id}/export',
         '/v1/export',
         '/v1/import',

@@ -268,9 +268,8 @@ describe('a conversation', () => {
   });
 });
 
-describe('POST /v1/conversations/continue', () => {
-  const goOn = (body: object, headers?: Record<string, string>) =>
-    send('POST', '/v1/conversations/continue', body, headers);
+describe('POST /v1/continuations', () => {
+  const goOn = (body: object, headers?: Record<string, string>) => send('POST', '/v1/continuations', body, headers);
 
   it('goes on with the conversation, or begins one and says why', async () => {
     const user = await userHeaders();
@@ -289,6 +288,13 @@ describe('POST /v1/conversations/continue', () => {
       status: 201,
       body: { continued: false, reason: 'unknown' },
     });
+  });
+
+  it('is all that its address takes', async () => {
+    for (const method of ['GET', 'PATCH', 'DELETE']) {
+      const { status, headers } = await send(method, '/v1/continuations', method === 'GET' ? undefined : {});
+      expect([status, headers.get('allow')], method).toEqual([405, 'POST']);
+    }
   });
 
   it.each([{ continuation_id: 'x' }, { continuation_id: null }, { id: randomUUID() }])(
@@ -323,17 +329,22 @@ describe('upkeep', () => {
   it('erases for that user and for the server', async () => {
     const user = await userHeaders();
     const { user_id } = await create(user);
-    const path = `/v1/users/${user_id}/conversations`;
+    await send('PUT', '/v1/threads/t', { document: {} }, user);
+    const path = `/v1/users/${user_id}/data`;
     expect((await send('DELETE', path, undefined, await userHeaders())).status).toBe(403);
-    expect(await send('DELETE', path, undefined, user)).toMatchObject({ status: 200, body: { conversations: 1 } });
-    expect(await send('DELETE', path)).toMatchObject({ status: 200, body: { conversations: 0 } });
-    expect((await send('DELETE', '/v1/users/me/conversations')).status).toBe(400);
+    expect(await send('DELETE', path, undefined, user)).toMatchObject({
+      status: 200,
+      body: { conversations: 1, threads: 1 },
+    });
+    expect((await send('GET', '/v1/threads/t', undefined, user)).status).toBe(404);
+    expect(await send('DELETE', path)).toMatchObject({ status: 200, body: { conversations: 0, threads: 0 } });
+    expect((await send('DELETE', '/v1/users/me/data')).status).toBe(400);
   });
 });
 
 it.each([
   ['GET', '/v1/conversations'],
-  ['POST', '/v1/conversations/continue'],
+  ['POST', '/v1/continuations'],
   ['GET', `/v1/conversations/${randomUUID()}/head`],
   ['PATCH', `/v1/conversations/${randomUUID()}`],
   ['DELETE', `/v1/conversations/${randomUUID()}`],
@@ -341,7 +352,7 @@ it.each([
   ['POST', `/v1/conversations/${randomUUID()}/undelete`],
   ['GET', '/v1/stats'],
   ['POST', '/v1/cleanup'],
-  ['DELETE', `/v1/users/${randomUUID()}/conversations`],
+  ['DELETE', `/v1/users/${randomUUID()}/data`],
 ])('%s %s is 401 without a key', async (method, path) => {
   expect(await send(method, path, undefined, { authorization: '' })).toMatchObject({
     status: 401,
