@@ -14,17 +14,25 @@ export interface OutboxDeskParts {
   readonly file: OutboxFile;
   readonly outbox: Outbox;
   readonly refused: OutboxRefused;
-  readonly replay: OutboxReplay;
+  readonly replay: Pick<OutboxReplay, 'replayed'>;
   readonly state: RecordState;
 }
 
 /** What can be seen of the outbox, and done about what was refused. */
 export class OutboxDesk implements OutboxControl {
-  readonly probe: Probe = { name: 'outbox', required: false, answer: () => this.#examine() };
+  readonly probe: Probe;
   readonly #parts: OutboxDeskParts;
 
   constructor(parts: OutboxDeskParts) {
     this.#parts = parts;
+    this.probe = {
+      name: 'outbox',
+      // Without the record and without room to wait for it, nothing can be acknowledged.
+      get required() {
+        return !parts.state.isThere && parts.file.trouble !== undefined;
+      },
+      answer: () => this.#examine(),
+    };
   }
 
   /** Calls it, which must not throw, whenever this process has brought messages that waited into the record. */
