@@ -7,7 +7,8 @@ import { type StackOutputs, stackOutputs } from './stack.ts';
 
 const usage = `npm run health -- [options]
 
-Asks the service of a stack, through Caddy, how it and its neighbours are: supabase, database, storage, redis, websocket.
+Asks the service of a stack, through Caddy, how it and its neighbours are: supabase, database, storage, redis,
+websocket, outbox.
 
   --stack <name>     local (default), ryzen, optiplex, or one of your own
   --endpoint <url>   ask this address instead, without a key: it tells the status by itself

@@ -42,7 +42,7 @@ export const commands = {
   health: {
     summary: 'ask the service of the stack how it and its neighbours are',
     needs: (args, root) => (optionValue(args, '--endpoint') ? typescript : onStack(args, root, pulumi)),
-    runs: ['script', 'health.ts'],
+    runs: ['script', 'scripts/health.ts'],
   },
   test: {
     summary: 'check the code and run every test (-- arguments for vitest)',

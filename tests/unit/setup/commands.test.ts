@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { commands, usage } from '../../../scripts/setup/commands.mjs';
@@ -13,6 +14,10 @@ describe('every command', () => {
       const earlier = steps.slice(0, index).map((other) => other.name);
       expect(earlier).toEqual(expect.arrayContaining([...(step.after ?? [])]));
     }
+  });
+
+  it.each(Object.entries(commands))('%s runs what there is', (_name, { runs }) => {
+    if (runs[0] === 'script') expect(existsSync(`${root}/${runs[1]}`), runs[1]).toBe(true);
   });
 
   it('is listed by --help', () => {
