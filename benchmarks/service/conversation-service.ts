@@ -64,7 +64,7 @@ export async function overHttp(servers: Servers): Promise<Candidate & { readonly
     { ...servers.supabase, redisPassword: servers.redis.password },
     { supabase: servers.supabase.url, redis: `redis://${servers.redis.host}:${servers.redis.port}` },
   );
-  const running = await installation.start();
+  const running = await installation.start({ RATE_LIMIT_SERVER: '0' });
   const pool = new Pool(running.url, { connections: 64 });
   const threads = new Threads(servers);
   const headers = { authorization: `Bearer ${servers.supabase.secretKey}`, 'content-type': 'application/json' };

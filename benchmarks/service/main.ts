@@ -25,11 +25,19 @@ PostgreSQL, and writes benchmarks/service/results.md and results.json.
 const thorough: Effort = {
   rounds: 5,
   times: 100,
+  timesOnLongThreads: 20,
   writers: 64,
   appendsPerWriter: 10,
   lengths: [100, 1_000, 10_000, 100_000],
 };
-const quick: Effort = { rounds: 1, times: 20, writers: 16, appendsPerWriter: 5, lengths: [100, 1_000] };
+const quick: Effort = {
+  rounds: 1,
+  times: 20,
+  timesOnLongThreads: 5,
+  writers: 16,
+  appendsPerWriter: 5,
+  lengths: [100, 1_000],
+};
 
 const { values } = parseArgs({
   options: {

@@ -14,8 +14,9 @@ export interface Series {
 
 export interface Effort {
   readonly rounds: number;
-  /** Operations behind each p50. */
+  /** Operations behind each p50; fewer on long threads, where some take a second each. */
   readonly times: number;
+  readonly timesOnLongThreads: number;
   readonly writers: number;
   readonly appendsPerWriter: number;
   readonly lengths: readonly number[];
@@ -51,10 +52,11 @@ export async function measureAll(
       for (const candidate of able) {
         onStep(`round ${round + 1} of ${effort.rounds}, ${length} messages: ${candidate.name}`);
         const thread = threads.get(candidate) ?? '';
+        const times = length > page ? effort.timesOnLongThreads : effort.times;
         await candidate.append(thread, 5); // connections, statements, code that is compiled when it is first run
         await candidate.read([thread, thread, thread], page);
-        note('append one message', 'ms p50', length, candidate, median(await candidate.append(thread, effort.times)));
-        const reads = Array<string>(effort.times).fill(thread);
+        note('append one message', 'ms p50', length, candidate, median(await candidate.append(thread, times)));
+        const reads = Array<string>(times).fill(thread);
         note('read the last 100, warm', 'ms p50', length, candidate, median(await candidate.read(reads, page)));
       }
     }
