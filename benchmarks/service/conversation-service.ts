@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import postgres from 'postgres';
 import { Pool } from 'undici';
 import { z } from 'zod';
 import { ConversationService } from '../../service/conversation/conversation-service.ts';
-import { LocalEvents } from '../../service/events/local-events.ts';
+import { openEvents } from '../../service/events/open-events.ts';
 import { openStorage } from '../../service/storage/open-storage.ts';
 import { install } from '../../tests/real/service/service-process.ts';
 import type { Candidate } from './candidate.ts';
@@ -18,20 +19,23 @@ const callAlone: Described = { ...described, kind: 'limit' };
 
 /** The service's own code with `dual` storage, called without HTTP. */
 export async function inProcess(servers: Servers): Promise<Candidate> {
+  const log = pino({ level: 'silent' });
+  const redis = { url: `redis://${servers.redis.host}:${servers.redis.port}`, password: servers.redis.password };
   const storage = await openStorage(
     {
       backend: 'dual',
       fallback: undefined,
       supabase: servers.supabase,
-      redis: { url: `redis://${servers.redis.host}:${servers.redis.port}`, password: servers.redis.password },
-      outboxDirectory: undefined,
+      redis,
+      outboxDirectory: join(servers.directory, 'outbox'),
     },
-    pino({ level: 'silent' }),
+    log,
     AbortSignal.timeout(30_000),
   );
+  const { events, close: closeEvents } = openEvents(storage, redis, log);
   const service = new ConversationService({
     store: storage.store,
-    events: new LocalEvents(),
+    events,
     lifetimeSeconds: 86_400,
     onOperation() {},
   });
@@ -54,7 +58,10 @@ export async function inProcess(servers: Servers): Promise<Candidate> {
       },
       close: async () => undefined,
     }),
-    close: storage.close,
+    async close() {
+      await closeEvents();
+      await storage.close();
+    },
   };
 }
 
