@@ -32,15 +32,23 @@ export const modelParameters = z.object({
   presence_penalty: z.number().min(-2).max(2).optional(),
   frequency_penalty: z.number().min(-2).max(2).optional(),
   seed: z.int().optional(),
-  stop: z.union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).min(1).max(4)]).optional(),
+  stop: z
+    .union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).min(1).max(4)], {
+      error: 'takes a text, or 1 to 4 of them, of 1 to 200 characters each',
+    })
+    .optional(),
 });
 export type ModelParameters = z.output<typeof modelParameters>;
 
 export const chatRequest = z
   .strictObject({
-    message: z.union([z.string().min(1), z.array(chatPart).min(1)]).meta({
-      description: 'What the user says: a text, or parts as OpenAI has them (text, image_url, input_audio, file).',
-    }),
+    message: z
+      .union([z.string().min(1), z.array(chatPart).min(1)], {
+        error: 'takes a text, or a list of parts as OpenAI has them (text, image_url, input_audio, file); not nothing',
+      })
+      .meta({
+        description: 'What the user says: a text, or parts as OpenAI has them (text, image_url, input_audio, file).',
+      }),
     conversation_id: z.guid().optional().meta({ description: 'Left out: a conversation is begun.' }),
     continuation_id: z.guid().optional().meta({
       description: 'Instead of conversation_id: continues that conversation, or begins one where it is gone.',

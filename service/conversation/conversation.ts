@@ -28,7 +28,9 @@ export type Role = z.output<typeof role>;
 const part = z.looseObject({ type: z.string().min(1).max(100) });
 
 /** A text, or typed parts. */
-export const content = z.union([z.string(), z.array(part)]);
+export const content = z.union([z.string(), z.array(part)], {
+  error: 'takes a text, or a list of parts: objects with a type of 1 to 100 characters',
+});
 export type Content = z.output<typeof content>;
 
 /** Whatever the client wants to find again; the service does not look into it. */

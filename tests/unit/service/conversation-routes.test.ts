@@ -112,6 +112,10 @@ describe('POST /v1/conversations/{id}/messages', () => {
     expect(paths).toEqual(
       expect.arrayContaining(['messages.1.role', 'messages.2.content', 'messages.6.client_message_id']),
     );
+    expect(reply.body.errors).toContainEqual({
+      path: 'messages.2.content',
+      message: expect.stringContaining('takes a text, or a list of parts'),
+    });
     expect((await send('GET', `/v1/conversations/${id}`)).body.messages).toEqual([]);
   });
 
