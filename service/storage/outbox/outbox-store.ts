@@ -33,6 +33,7 @@ import { KnownHeads } from './known-heads.ts';
 import { isOver, type Outbox, type QueuedConversation } from './outbox.ts';
 import { leaseTimes, type OutboxLease } from './outbox-lease.ts';
 import { isAway, type RecordState } from './record-state.ts';
+import { WriteTurns } from './write-turns.ts';
 
 /**
  * Milliseconds: how long a call waits for what is queued before it to be replayed, how often it looks whether another
@@ -57,15 +58,18 @@ export interface OutboxStoreParts {
 /**
  * Acknowledges while the record is away: what is created and appended waits in the outbox then, and what is known of a
  * thread is read unconfirmed. Whatever else is asked for takes the record. What waits of a conversation comes first: its
- * next write waits for that, or waits behind it.
+ * next write waits for that, or waits behind it. Writes that don't get their turn in time are treated as if the record
+ * were away: nobody asks it whether it is.
  */
 export class OutboxStore implements ConversationStore {
   readonly #parts: OutboxStoreParts;
   readonly #heads = new KnownHeads();
+  readonly #turns = new WriteTurns();
   readonly probes: readonly Probe[];
 
   constructor(parts: OutboxStoreParts) {
     this.#parts = parts;
+    parts.state.on('away', (reason) => this.#turns.giveUp(reason));
     // The service does its work without the record, and says that it does less.
     this.probes = [...parts.inner.probes.map((probe) => ({ ...probe, required: false })), parts.probe];
   }
@@ -103,7 +107,9 @@ export class OutboxStore implements ConversationStore {
     let reason: unknown = new Error('earlier messages of this conversation wait in the outbox');
     if (await this.#canGoAhead(id)) {
       try {
-        const appended = await state.unlessAway(() => inner.append(caller, id, messages, expectedSeq));
+        const appended = await this.#turns.take(id, () =>
+          state.unlessAway(() => inner.append(caller, id, messages, expectedSeq)),
+        );
         return this.#heads.see(appended);
       } catch (error) {
         if (!isAway(error)) throw error;
@@ -231,7 +237,7 @@ export class OutboxStore implements ConversationStore {
     const { inner, state } = this.#parts;
     if (!(await this.#untilSettled(id)) && state.isThere)
       throw unavailable(new Error('messages of this conversation wait in the outbox, and come first'));
-    return this.#seen(() => work(inner));
+    return this.#turns.take(id, () => this.#seen(() => work(inner)));
   }
 
   async #seen<T extends Stored>(call: () => Promise<T>): Promise<T> {
