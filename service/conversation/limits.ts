@@ -7,6 +7,8 @@ export const limits = {
   conversationMetadataBytes: 16 * 1024,
   /** A page ends before it holds more than this, unless one message alone does. */
   pageBytes: 4 * 1024 * 1024,
+  /** The largest seq that can be asked about: the record counts one further. */
+  seq: 2 ** 31 - 2,
   messagesPerAppend: 100,
   messagesPerPage: 100,
   conversationsPerPage: 100,

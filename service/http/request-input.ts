@@ -31,11 +31,7 @@ export function pathParameter<S extends z.ZodType>(c: Context, shape: S): z.outp
 }
 
 /** A seq in a query. */
-export const seqParameter = z.coerce
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+export const seqParameter = z.coerce.number().int().min(0).max(limits.seq);
 
 const key = z
   .string()
@@ -61,7 +57,7 @@ export function expectedSeq(c: Context): number | undefined {
   const header = c.req.header('if-match')?.trim();
   if (header === undefined || header === '*') return undefined;
   const seq = /^(?:W\/)?"?(\d{1,10})"?$/.exec(header)?.[1];
-  if (seq !== undefined && Number(seq) < 2 ** 31) return Number(seq);
+  if (seq !== undefined && Number(seq) <= limits.seq) return Number(seq);
   const errors = [{ path: 'If-Match', message: 'is no seq: it takes the last seq that you know, such as "5"' }];
   throw new Problem(400, 'invalid_request', 'the header If-Match is not valid', { extras: { errors } });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { conversation, message } from '../../conversation/conversation.ts';
+import { limits } from '../../conversation/limits.ts';
 
 /** The protocol that both sides name in `Sec-WebSocket-Protocol`; a client that names none speaks it all the same. */
 export const subprotocol = 'conversation-kit.v1';
@@ -19,10 +20,7 @@ export const closeCodes = {
 } as const;
 
 const conversationId = z.uuid().toLowerCase();
-const seq = z
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+const seq = z.int().min(0).max(limits.seq);
 
 /** What a client sends. */
 export const clientMessage = z

@@ -88,11 +88,14 @@ describe('POST /v1/conversations/{id}/messages', () => {
     },
   );
 
-  it.each(['x', '-1', '1.5', '"1", "2"', '4294967296', '""'])('answers 400 to the expected seq %s', async (header) => {
-    const path = `/v1/conversations/${await create()}/messages`;
-    const reply = await send('POST', path, { messages: [said('a')] }, { 'if-match': header });
-    expect(reply).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ path: 'If-Match' }] } });
-  });
+  it.each(['x', '-1', '1.5', '"1", "2"', '2147483647', '4294967296', '""'])(
+    'answers 400 to the expected seq %s',
+    async (header) => {
+      const path = `/v1/conversations/${await create()}/messages`;
+      const reply = await send('POST', path, { messages: [said('a')] }, { 'if-match': header });
+      expect(reply).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ path: 'If-Match' }] } });
+    },
+  );
 
   it('lists everything that is wrong, and stores nothing', async () => {
     const id = await create();

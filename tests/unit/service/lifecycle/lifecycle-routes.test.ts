@@ -154,7 +154,7 @@ describe('GET /v1/conversations/{id}/messages', () => {
     expect(body).toMatchObject({ has_more, last_seq: 6, pending: [] });
   });
 
-  it.each(['limit=0', 'limit=101', 'order=up', 'before=-1', 'after=x', 'page=1'])(
+  it.each(['limit=0', 'limit=101', 'order=up', 'before=-1', 'after=x', 'after=2147483647', 'page=1'])(
     'answers 400 to ?%s',
     async (search) => {
       const path = await begun([]);
