@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startRecord, startTestRedis } from '../real/service/servers.ts';
 import { install } from '../real/service/service-process.ts';
+import { startChatUpstream } from '../support/chat-upstream.ts';
 import { pythonEnvironment } from '../support/python-environment.ts';
 
 const usage = `npm run fuzz -- [options]
@@ -34,14 +36,21 @@ else process.exitCode = await fuzz();
 
 async function fuzz(): Promise<number> {
   const tools = await pythonEnvironment('fuzz-python', join(import.meta.dirname, 'requirements.txt'));
-  const [record, redis] = await Promise.all([startRecord(), startTestRedis()]);
+  const [record, redis, model, directory] = await Promise.all([
+    startRecord(),
+    startTestRedis(),
+    startChatUpstream(),
+    mkdtemp(join(tmpdir(), 'fuzz-')),
+  ]);
   const installation = await install(
     { ...record.settings, redisPassword: redis.settings.password },
     { supabase: record.settings.url, redis: redis.settings.url },
   );
   try {
+    const upstreams = join(directory, 'upstreams.json');
+    await writeFile(upstreams, model.file(), { mode: 0o600 });
     const unlimited = { RATE_LIMIT_USER: '0', RATE_LIMIT_SERVER: '0', RATE_LIMIT_FAILED: '0' };
-    const service = await installation.start(unlimited);
+    const service = await installation.start({ ...unlimited, CHAT_UPSTREAMS_FILE: upstreams });
     const token = values.as === 'server' ? record.settings.secretKey : (await record.signUp()).token;
     const code = await schemathesis(tools, service.url, token);
     const { exitCode } = await service.stop();
@@ -49,7 +58,7 @@ async function fuzz(): Promise<number> {
     return code === 0 && exitCode === 0 ? 0 : 1;
   } finally {
     await installation.remove();
-    await Promise.all([record.close(), redis.stop()]);
+    await Promise.all([record.close(), redis.stop(), model.close(), rm(directory, { recursive: true, force: true })]);
   }
 }
 
@@ -73,7 +82,12 @@ async function schemathesis(tools: string, url: string, token: string): Promise<
   const child = spawn(join(tools, 'schemathesis'), args, {
     stdio: ['ignore', 'inherit', 'inherit'],
     cwd: tmpdir(),
-    env: { PATH: process.env.PATH, FUZZ_TOKEN: token },
+    env: {
+      PATH: process.env.PATH,
+      FUZZ_TOKEN: token,
+      SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'json_lines.py'),
+      PYTHONDONTWRITEBYTECODE: '1',
+    },
   });
   const [code] = await once(child, 'exit');
   return typeof code === 'number' ? code : 1;
