@@ -229,7 +229,10 @@ describe('the image of Caddy', () => {
   });
 
   test('logs requests without what lets somebody in or what they look for', async () => {
-    await get('/chat?apikey=secret-in-query&q=secret%3fwish', { authorization: 'Bearer secret-in-header', cookie: 'a=secret' });
+    await get('/chat?apikey=secret-in-query&q=secret%3fwish', {
+      authorization: 'Bearer secret-in-header',
+      cookie: 'a=secret',
+    });
     const log = await vi.waitFor(async () => {
       const written = await caddy.log();
       expect(written.includes('"uri":"/chat"')).toBe(true);
