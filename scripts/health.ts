@@ -11,7 +11,7 @@ Asks the service of a stack, through Caddy, how it and its neighbours are: supab
 websocket, outbox.
 
   --stack <name>     local (default), ryzen, optiplex, or one of your own
-  --endpoint <url>   ask this address instead, without a key: it tells the status by itself
+  --endpoint <url>   ask this service instead, without a key: it tells the status by itself
   --format <format>  text (default) or json
   --help
 
@@ -34,10 +34,10 @@ async function health(): Promise<void> {
     endpoint === undefined
       ? await checkStack(await stackOutputs(options.stack), format)
       : await checkHealth({
-          endpoint,
+          endpoint: healthOf(endpoint),
           format,
           patience: patience(),
-          ask: (signal) => getHealth(endpoint, undefined, signal),
+          ask: (signal) => getHealth(healthOf(endpoint), undefined, signal),
         });
   console.log(output);
   process.exit(exit); // what still hangs is not waited for
@@ -54,6 +54,13 @@ function checkStack(outputs: StackOutputs, format: HealthFormat) {
     return (await client.send('GET', '/health')).body;
   };
   return checkHealth({ endpoint: `${outputs.url}/health`, format, patience: patience(), ask });
+}
+
+/** The address of a service stands for that of its health. */
+function healthOf(endpoint: string): string {
+  const address = new URL(endpoint);
+  if (address.pathname === '/') address.pathname = '/health';
+  return address.href;
 }
 
 function misused(reason: string): never {

@@ -23,12 +23,14 @@ const quiet = $({ quiet: true, nothrow: true });
 export async function stackOutputs(stack: string): Promise<StackOutputs> {
   const shown = await quiet`pulumi stack output --json --show-secrets -s ${stack}`;
   if (shown.exitCode !== 0) {
-    throw new Error(`The outputs of stack ${stack} can't be read: ${shown.stderr.trim()}\nIs it deployed? npm run up`);
+    throw new Error(
+      `The outputs of stack ${stack} can't be read: ${shown.stderr.trim()}\nIs it deployed? npm run up -- --stack ${stack}`,
+    );
   }
   const parsed = outputs.safeParse(JSON.parse(shown.stdout));
   if (!parsed.success) {
     const missing = parsed.error.issues.map(({ path }) => path.join('.')).join(', ');
-    throw new Error(`Stack ${stack} was not deployed to its end (no ${missing}). Run: npm run up`);
+    throw new Error(`Stack ${stack} was not deployed to its end (no ${missing}). Run: npm run up -- --stack ${stack}`);
   }
   return parsed.data;
 }

@@ -139,7 +139,10 @@ export class RecordUnavailable extends ConversationError {
   readonly code = 'record_unavailable';
 
   constructor(options: ErrorOptions) {
-    super('the record is away, nothing was acknowledged: send it again with the same client_message_id', options);
+    super(
+      'the database is away, and nothing was acknowledged: try again in a moment; messages with the same client_message_id are never stored twice',
+      options,
+    );
   }
 }
 

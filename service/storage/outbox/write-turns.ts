@@ -1,7 +1,7 @@
 import { RecordUnavailable } from '../../conversation/errors.ts';
 
 /** Writes of one conversation that are under way at once, and the milliseconds that one waits for its turn. */
-export const turnLimits = { atOnce: 4, patience: 10_000 } as const;
+export const turnLimits = { atOnce: 8, patience: 10_000 } as const;
 
 interface Line {
   underWay: number;
