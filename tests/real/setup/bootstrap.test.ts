@@ -69,7 +69,7 @@ describe('the entry to every command', () => {
     for (const args of [['--help'], []]) {
       const { code, stdout } = await start(root, ...args).ended;
       expect(code).toBe(0);
-      expect(stdout).toContain('  up      deploy the stack');
+      expect(stdout).toMatch(/^ {2}up +deploy the stack/m);
     }
     for (const name of ['deploy', 'constructor']) {
       const { code, stderr } = await start(root, name).ended;
