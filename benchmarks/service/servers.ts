@@ -37,7 +37,10 @@ export interface Servers {
 
 export async function startServers(): Promise<Servers> {
   const directory = await mkdtemp(join(tmpdir(), 'benchmark-'));
-  const [redis, database] = await Promise.all([startRedis(), startPostgres()]);
+  const [redis, database] = await Promise.all([
+    startRedis(),
+    startPostgres({ settings: { max_connections: '500' } }), // each candidate keeps a pool of its own
+  ]);
   const url = `redis://default:${redis.password}@${redis.host}:${redis.port}`;
   const administration = new Redis(url);
   const sql = postgres(database.url, { max: 8, onnotice() {} });
