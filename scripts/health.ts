@@ -1,9 +1,8 @@
 import { checkHealth, getHealth, type HealthFormat, healthExit, healthFormats } from '../health/check.ts';
 import { commandArguments, exitCode } from './arguments.ts';
-import { saveAuthority } from './authority.ts';
 import { fail } from './report.ts';
-import { Client } from './smoke/client.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
+import { openStackClient } from './stack-client.ts';
 
 const usage = `npm run health -- [options]
 
@@ -45,12 +44,7 @@ async function health(): Promise<void> {
 
 function checkStack(outputs: StackOutputs, format: HealthFormat) {
   const ask = async () => {
-    const client = await Client.open({
-      url: outputs.url,
-      address: outputs.bindAddress === '0.0.0.0' ? '127.0.0.1' : outputs.bindAddress,
-      key: outputs.supabaseSecretKey,
-      certificateAuthority: await saveAuthority(outputs),
-    });
+    const client = await openStackClient(outputs);
     return (await client.send('GET', '/health')).body;
   };
   return checkHealth({ endpoint: `${outputs.url}/health`, format, patience: patience(), ask });

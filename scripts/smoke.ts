@@ -1,13 +1,12 @@
 import { createClient } from '@supabase/supabase-js';
 import { commandArguments, exitCode } from './arguments.ts';
-import { saveAuthority } from './authority.ts';
 import { fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
-import { Client } from './smoke/client.ts';
 import { type Containers, stackContainers } from './smoke/containers.ts';
 import { smokeMark } from './smoke/smoke-conversation.ts';
 import { type SmokeStep, smokeSteps } from './smoke/steps.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
+import { openStackClient } from './stack-client.ts';
 
 const usage = `npm run smoke -- [options]
 
@@ -35,7 +34,7 @@ async function smoke(): Promise<void> {
   });
   const outputs = await stackOutputs(stack);
   const containers = stackContainers(outputs.namespace);
-  const client = await openClient(outputs);
+  const client = await openStackClient(outputs);
   const outcomes: Outcome[] = [];
   let broken: SmokeStep | undefined;
   try {
@@ -90,15 +89,6 @@ async function forgetConversations({ supabaseUrl, supabaseSecretKey }: StackOutp
   const supabase = createClient(supabaseUrl, supabaseSecretKey, { auth: { persistSession: false } });
   const { error } = await supabase.from('conversations').delete().contains('metadata', smokeMark);
   if (error) console.error(`The smoke tests' conversation could not be deleted: ${error.message}`);
-}
-
-async function openClient(outputs: StackOutputs): Promise<Client> {
-  return Client.open({
-    url: outputs.url,
-    address: outputs.bindAddress === '0.0.0.0' ? '127.0.0.1' : outputs.bindAddress,
-    key: outputs.supabaseSecretKey,
-    certificateAuthority: await saveAuthority(outputs),
-  });
 }
 
 await smoke().catch((error: unknown) => fail(error, exitCode.failed));

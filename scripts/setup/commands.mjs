@@ -61,14 +61,12 @@ export const commands = {
   },
   benchmark: {
     summary: 'measure the conversation service beside the limit and its peers (-- --help)',
-    needs: (args) =>
-      asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })],
+    needs: onTestServers,
     runs: ['script', 'benchmarks/service/main.ts'],
   },
   fuzz: {
     summary: 'send the service what its OpenAPI document allows and forbids (-- --help)',
-    needs: (args) =>
-      asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })],
+    needs: onTestServers,
     runs: ['script', 'tests/fuzz/main.ts'],
   },
   pulumi: {
@@ -99,6 +97,16 @@ before it installs a system package. Logs are in .kit/logs. \`npm run <command> 
 
   KIT_IMAGES=registry|local   pull public images, or build them here from Debian packages (default: what works)
   PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE, DOCKER_HOST   are respected`;
+
+/**
+ * What a command needs that starts servers of its own.
+ *
+ * @param {readonly string[]} args
+ * @returns {readonly Step[]}
+ */
+function onTestServers(args) {
+  return asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })];
+}
 
 /**
  * What a command on a stack needs: only \`local\` runs images that are made here, and an engine on another box is not

@@ -18,6 +18,7 @@ import { ConversationError, ServerOnly, TooLarge } from './errors.ts';
 import { conversationIdOf } from './idempotency.ts';
 import { limits } from './limits.ts';
 import { type MessageList, type MessageRange, messagesInRange, pageOfRange } from './message-range.ts';
+import { ownerOf } from './owner.ts';
 
 /** One use case that came to its end: how long it took, which tier answered, or which error code there was instead. */
 export interface Operation {
@@ -86,8 +87,7 @@ export class ConversationService {
     { owner, limit, after }: { owner: string | undefined; limit: number; after: ListPosition | undefined },
     signal: AbortSignal,
   ): Promise<ConversationList> {
-    if (owner !== undefined) refuseOthers(caller, owner, 'listing the conversations of others');
-    const whose = owner ?? (caller.kind === 'user' ? caller.id : null);
+    const whose = ownerOf(caller, owner, 'listing the conversations of others');
     return this.#observed('list', () => this.#parts.store.list(caller, { owner: whose, limit, after }, signal));
   }
 
@@ -170,7 +170,7 @@ export class ConversationService {
 
   /** Removes everything that a user has said, for good. */
   async eraseUser(caller: Caller, userId: string): Promise<Erased> {
-    refuseOthers(caller, userId, 'erasing the conversations of others');
+    ownerOf(caller, userId, 'erasing the conversations of others');
     return this.#observed('erase', () => this.#parts.store.eraseUser(caller, userId));
   }
 
@@ -202,10 +202,6 @@ export class ConversationService {
       }
     });
   }
-}
-
-function refuseOthers(caller: Caller, userId: string, what: string): void {
-  if (caller.kind === 'user' && caller.id !== userId) throw new ServerOnly(what);
 }
 
 function refuseLargeMetadata(metadata: Metadata): void {
