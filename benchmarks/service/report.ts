@@ -1,31 +1,21 @@
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { describeMachine, type Machine } from '../machine.ts';
+import { markdown } from '../markdown.ts';
+import { ratios, spread } from '../statistics.ts';
 import type { Candidate } from './candidate.ts';
 import type { Servers } from './servers.ts';
-import { median, type Series } from './workloads.ts';
+import type { Series } from './workloads.ts';
 
-export interface Machine {
-  readonly processor: string;
-  readonly cores: number;
-  readonly memory_gib: number;
-  readonly kernel: string;
-  readonly node: string;
+export interface MachineWithServers extends Machine {
   readonly postgresql: string;
   readonly redis: string;
-  /** Processes that wanted to run when it began, over one minute. */
-  readonly load: number;
 }
 
-export async function describeMachine({ sql, redisVersion }: Servers): Promise<Machine> {
+export async function describeServers({ sql, redisVersion }: Servers): Promise<MachineWithServers> {
   const [version] = await sql<{ server_version: string }[]>`show server_version`;
   return {
-    processor: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memory_gib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    node: process.versions.node,
+    ...describeMachine(),
     postgresql: version?.server_version ?? 'unknown',
     redis: await redisVersion(),
-    load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
   };
 }
 
@@ -49,7 +39,7 @@ function comparison(workload: string, series: readonly Series[], candidates: rea
     const own = series.find((entry) => entry.candidate === candidate.name);
     if (own === undefined) return [];
     const limit = limitFor(candidate, series, candidates);
-    const ratio = limit === undefined || limit === own ? '' : spread(ratios(own, limit));
+    const ratio = limit === undefined || limit === own ? '' : spread(ratios(own.rounds, limit.rounds));
     return [[candidate.name, candidate.durable, spread(own.rounds), ratio]];
   });
   return `### ${workload}, ${unit}\n\n${markdown(['', 'when acknowledged', `${unit} (range)`, '× the limit'], rows)}\n`;
@@ -73,7 +63,9 @@ function lengthTables(
     const base = of(shortest);
     const cells = longer.map((length) => {
       const own = of(length);
-      return own === undefined || base === undefined ? '–' : `${spread(own.rounds)}, × ${spread(ratios(own, base))}`;
+      return own === undefined || base === undefined
+        ? '–'
+        : `${spread(own.rounds)}, × ${spread(ratios(own.rounds, base.rounds))}`;
     });
     return [name, ...cells];
   });
@@ -89,24 +81,4 @@ function limitFor(
 ): Series | undefined {
   const raw = candidates.find(({ kind, durable }) => kind === 'limit' && durable === candidate.durable);
   return series.find((entry) => entry.candidate === raw?.name);
-}
-
-/** Round by round: what disturbed one of them disturbed the other, too. */
-export function ratios(own: Series, limit: Series): number[] {
-  return own.rounds.map((value, round) => value / (limit.rounds[round] ?? Number.NaN));
-}
-
-/** Median, and from the least to the greatest. */
-export function spread(values: readonly number[]): string {
-  return `${figure(median(values))} (${figure(Math.min(...values))}–${figure(Math.max(...values))})`;
-}
-
-function figure(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(2);
-}
-
-export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map((_, index) => (index === 0 ? '---' : '---:')), ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { median } from '../statistics.ts';
 import type { Candidate } from './candidate.ts';
-import { median } from './workloads.ts';
 
 export interface Soak {
   readonly minutes: number;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { median } from '../statistics.ts';
 import type { Candidate } from './candidate.ts';
 import type { Servers } from './servers.ts';
 
@@ -81,11 +82,4 @@ async function prepared(candidate: Candidate, count: number, messages: number): 
   const threads = Array.from({ length: count }, () => randomUUID());
   for (const thread of threads) await candidate.prepare(thread, messages);
   return threads;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
-  if (middle === undefined) throw new Error('nothing was measured');
-  return middle;
 }

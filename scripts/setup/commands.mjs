@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { stackFileValue } from './stack-file.mjs';
 import { baseImage } from './steps/base-image.mjs';
 import { dockerEngine } from './steps/docker-engine.mjs';
 import { dockerPlugin } from './steps/docker-plugin.mjs';
@@ -62,7 +61,7 @@ export const commands = {
   benchmark: {
     summary: 'measure the conversation service beside the limit and its peers (-- --help)',
     needs: onTestServers,
-    runs: ['script', 'benchmarks/service/main.ts'],
+    runs: ['script', 'benchmarks/main.ts'],
   },
   fuzz: {
     summary: 'send the service what its OpenAPI document allows and forbids (-- --help)',
@@ -120,9 +119,7 @@ function onTestServers(args) {
 function onStack(args, root, steps) {
   if (asksForHelp(args)) return typescript;
   const stack = optionValue(args, '--stack') ?? 'local';
-  const file = join(root, `Pulumi.${stack}.yaml`);
-  const config = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const isElsewhere = /^\s*conversation-kit:dockerHost:\s*["']?(ssh|tcp):/m.test(config);
+  const isElsewhere = /^(ssh|tcp):/.test(stackFileValue(root, stack, 'dockerHost') ?? '');
   const needless = [
     ...(stack === 'local' ? [] : ['Image source', 'Base image']),
     ...(isElsewhere ? ['Docker engine'] : []),

@@ -2,16 +2,19 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execute, pythonEnvironment } from '../../tests/support/python-environment.ts';
+import { machineRows } from '../machine.ts';
+import { markdown } from '../markdown.ts';
+import { spread } from '../statistics.ts';
 import type { Candidate } from './candidate.ts';
 import { inProcess, overHttp, postgresCall, supabaseCall } from './conversation-service.ts';
 import { rawPostgres, rawRedis } from './limits.ts';
 import { peerCandidates } from './peers.ts';
-import { describeMachine, type Machine, markdown, spread, tablesOf } from './report.ts';
+import { describeServers, type MachineWithServers, tablesOf } from './report.ts';
 import { startServers } from './servers.ts';
 import { soak } from './soak.ts';
 import { type Effort, measureAll, type Series } from './workloads.ts';
 
-const usage = `npm run benchmark -- [options]
+const usage = `npm run benchmark -- [service] [options]
 
 Measures the conversation service beside the limit and beside what a user would pick instead, on one Redis and one
 PostgreSQL, and writes benchmarks/service/results.md and results.json.
@@ -39,20 +42,23 @@ const quick: Effort = {
   lengths: [100, 1_000],
 };
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string' },
-    times: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    soak: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) console.log(usage);
-else if (values.soak !== undefined) await runSoak(Number(values.soak));
-else await run();
+const options = {
+  rounds: { type: 'string' },
+  times: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  soak: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
 
-async function run(): Promise<void> {
+/** Runs with the arguments of the command; the result is on standard output. */
+export async function serviceBenchmark(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options });
+  if (values.help) console.log(usage);
+  else if (values.soak !== undefined) await runSoak(Number(values.soak));
+  else await run(values);
+}
+
+async function run(values: { rounds?: string; times?: string; quick?: boolean }): Promise<void> {
   const base = values.quick ? quick : thorough;
   const effort = {
     ...base,
@@ -63,7 +69,7 @@ async function run(): Promise<void> {
   const servers = await startServers();
   const candidates: Candidate[] = [];
   try {
-    const machine = await describeMachine(servers);
+    const machine = await describeServers(servers);
     const open = [rawRedis, rawPostgres, postgresCall, supabaseCall, inProcess, overHttp, ...peerCandidates(python)];
     for (const opening of open) candidates.push(await opening(servers));
     const series = await measureAll(candidates, servers, effort, (step) => console.error(`  ${step}`));
@@ -79,7 +85,7 @@ async function run(): Promise<void> {
 async function runSoak(minutes: number): Promise<void> {
   const servers = await startServers();
   try {
-    const machine = await describeMachine(servers);
+    const machine = await describeServers(servers);
     const service = await overHttp(servers);
     const result = await soak(service, minutes, (mebibytes) => console.error(`  ${mebibytes.toFixed(1)} MiB`));
     await service.close();
@@ -104,15 +110,19 @@ async function installPeers(): Promise<string> {
   return join(await pythonEnvironment('benchmark-python', join(directory, 'requirements.txt')), 'python');
 }
 
-function page(machine: Machine, effort: Effort, series: readonly Series[], candidates: readonly Candidate[]): string {
-  const rows = Object.entries(machine).map(([name, value]) => [name.replaceAll('_', ' '), String(value)]);
+function page(
+  machine: MachineWithServers,
+  effort: Effort,
+  series: readonly Series[],
+  candidates: readonly Candidate[],
+): string {
   return [
     '# Benchmark of the conversation service',
     '',
     `${effort.rounds} rounds, one candidate after the other in each, ${effort.times} operations behind each p50: the median`,
     'of the rounds, and their range. Ratios are taken within a round. `npm run benchmark` writes this file.',
     '',
-    markdown(['machine', ''], rows),
+    markdown(['machine', ''], machineRows(machine)),
     '',
     ...ownShare(series),
     tablesOf(series, candidates),
@@ -137,7 +147,10 @@ function ownShare(series: readonly Series[]): string[] {
   ];
 }
 
-async function save(text: string, results: { machine: Machine; effort: Effort; series: Series[] }): Promise<void> {
+async function save(
+  text: string,
+  results: { machine: MachineWithServers; effort: Effort; series: Series[] },
+): Promise<void> {
   await writeFile(join(import.meta.dirname, 'results.md'), `${text}\n`);
   await writeFile(join(import.meta.dirname, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
 }
