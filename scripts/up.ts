@@ -1,10 +1,10 @@
 import { $ } from 'zx';
 import { commandArguments, exitCode } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
+import { pulumiUp } from './pulumi-update.ts';
 import { announce, fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
 import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
-import { removeStaleLock } from './stale-lock.ts';
 
 const usage = `npm run up -- [options]
 
@@ -30,7 +30,6 @@ async function up(): Promise<void> {
   await prepareStack(stack, options.config.map(assignment));
 
   announce(`Deploying stack ${stack}`);
-  await removeStaleLock(stack);
   await pulumiUp(stack);
   const outputs = await stackOutputs(stack);
 
@@ -63,19 +62,6 @@ function assignment(text: string): [key: string, value: string] {
   if (key !== undefined && value !== undefined) return [key, value];
   console.error(`--config ${text}: must be <key>=<value>\n\n${usage}`);
   process.exit(exitCode.misused);
-}
-
-async function pulumiUp(stack: string): Promise<void> {
-  const update = await $({
-    nothrow: true,
-    stdio: ['ignore', 2, 2],
-  })`pulumi up --yes --skip-preview --suppress-outputs --non-interactive -s ${stack}`;
-  if (update.exitCode !== 0) {
-    throw new Error(
-      `Stack ${stack} was not updated; what says why is above. Nothing that was running has been taken away. ` +
-        'Mend it and run the same command again.',
-    );
-  }
 }
 
 function places(stack: string, outputs: StackOutputs, authority: string | undefined) {

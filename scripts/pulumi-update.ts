@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { z } from 'zod';
+import { $ } from 'zx';
+import { removeStaleLock } from './stale-lock.ts';
+
+export interface UpdateOptions {
+  /** Where the program and its `Pulumi.<stack>.yaml` are. Default: this checkout. */
+  readonly directory?: string | undefined;
+  /** What the history says about the update. */
+  readonly message?: string | undefined;
+  /** Asks Pulumi to end tidily: what it is doing is finished or given up, its lock is given back. */
+  readonly signal?: AbortSignal | undefined;
+  /** An open file that Pulumi shall hold open, too: a lock on it lasts as long as the update does, even if we are killed. */
+  readonly holding?: number | undefined;
+}
+
+/**
+ * Updates the stack, Pulumi's own report on standard error. Throws when it failed, with the signal's reason when that
+ * ended it. The one place where an update is run for people.
+ */
+export async function pulumiUp(stack: string, options: UpdateOptions = {}): Promise<void> {
+  await removeStaleLock(stack);
+  const code = await run(upCommand(stack, options.message), options);
+  options.signal?.throwIfAborted();
+  if (code !== 0) {
+    throw new Error(
+      `Stack ${stack} was not updated; what says why is above. Nothing that was running has been taken away. ` +
+        'Mend it and run the same command again.',
+    );
+  }
+}
+
+/** Shows in Pulumi's words what an update would do, on standard error. */
+export async function showPulumiPreview(stack: string, options: UpdateOptions = {}): Promise<void> {
+  await removeStaleLock(stack);
+  const code = await run(['preview', '--diff', '--non-interactive', '-s', stack], options);
+  options.signal?.throwIfAborted();
+  if (code !== 0) throw new Error(`The changes of stack ${stack} could not be shown; what says why is above.`);
+}
+
+function upCommand(stack: string, message: string | undefined): string[] {
+  const said = message === undefined ? [] : ['--message', message];
+  return ['up', '--yes', '--skip-preview', '--suppress-outputs', '--non-interactive', ...said, '-s', stack];
+}
+
+const state = z.object({ type: z.string(), inputs: z.record(z.string(), z.unknown()).optional() });
+const step = z.object({
+  op: z.string(),
+  urn: z.string(),
+  oldState: state.optional(),
+  newState: state.optional(),
+  diffReasons: z.array(z.string()).optional(),
+  replaceReasons: z.array(z.string()).optional(),
+});
+const preview = z.object({ steps: z.array(step).default([]) });
+const diagnostics = z.object({ diagnostics: z.array(z.object({ message: z.string(), severity: z.string() })) });
+
+/** One thing that an update would do to a resource. */
+export type PreviewedStep = z.output<typeof step>;
+
+/** What an update would do. Secrets are masked. Throws with the program's complaints when it can't be known. */
+export async function pulumiPreview(
+  stack: string,
+  { directory, signal }: Pick<UpdateOptions, 'directory' | 'signal'> = {},
+): Promise<PreviewedStep[]> {
+  await removeStaleLock(stack);
+  const command = $({
+    quiet: true,
+    nothrow: true,
+    ...(directory ? { cwd: directory } : {}),
+    ...(signal ? { signal } : {}),
+  });
+  const shown = await command`pulumi preview --json --non-interactive -s ${stack}`;
+  signal?.throwIfAborted();
+  if (shown.exitCode !== 0) {
+    throw new Error(`What an update of stack ${stack} would change can't be known:\n${complaints(shown)}`);
+  }
+  return preview.parse(JSON.parse(shown.stdout)).steps;
+}
+
+/** The program's errors; where there are none to be found, all that Pulumi said. */
+function complaints({ stdout, stderr }: { stdout: string; stderr: string }): string {
+  try {
+    const errors = diagnostics.parse(JSON.parse(stdout)).diagnostics.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) return errors.map(({ message }) => message.trim()).join('\n');
+  } catch {
+    // It failed before it had something to say in JSON; then it said it in words.
+  }
+  return `${stdout}${stderr}`.trim();
+}
+
+/** Runs Pulumi in a process group of its own: a Ctrl-C reaches it once, from us. */
+function run(args: readonly string[], { directory, signal, holding }: UpdateOptions): Promise<number | null> {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const child = spawn('pulumi', args, {
+      cwd: directory,
+      detached: true,
+      stdio: ['ignore', 2, 2, ...(holding === undefined ? [] : [holding])],
+    });
+    const interrupt = () => void child.kill('SIGINT');
+    signal?.addEventListener('abort', interrupt);
+    child.on('error', (cause) => reject(new Error('pulumi could not be started', { cause })));
+    child.on('close', (code) => {
+      signal?.removeEventListener('abort', interrupt);
+      resolve(code);
+    });
+  });
+}
