@@ -1,0 +1,22 @@
+import { removeStaleLock } from '../stale-lock.ts';
+import { type Difference, differencesOf, unseenOf } from './differences.ts';
+import { lookAtReality } from './reality.ts';
+
+export type { Difference } from './differences.ts';
+
+export interface Drift {
+  /** What was changed by hand; empty where everything is as the last update left it. */
+  readonly differences: readonly Difference[];
+  /** What could not be looked at, and why: a line each. */
+  readonly unseen: readonly string[];
+}
+
+/**
+ * What was changed by hand since the last update: the stack's state against what is really there. Changes neither.
+ * Throws when nothing can be told: no such stack, an engine that does not answer, another update under way.
+ */
+export async function findDrift(stack: string, { signal }: { signal?: AbortSignal } = {}): Promise<Drift> {
+  await removeStaleLock(stack);
+  const reality = await lookAtReality(stack, signal);
+  return { differences: differencesOf(reality.resources), unseen: unseenOf(reality.complaints) };
+}
