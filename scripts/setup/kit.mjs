@@ -14,6 +14,7 @@ import { delimiter, dirname, join, relative, sep } from 'node:path';
  * @property {string} logs         one log per step
  * @property {string} pulumiHome   PULUMI_HOME
  * @property {string} state        the file backend
+ * @property {string} compileCache NODE_COMPILE_CACHE
  * @property {string} passphrase   file with the passphrase of the stacks' secrets
  * @property {string} dockerd      log and pid of an engine that the kit started
  * @property {string} imageSource  file that remembers `registry` or `local`
@@ -37,6 +38,7 @@ export function openKit(root, env) {
     logs: join(directory, 'logs'),
     pulumiHome: join(directory, 'pulumi-home'),
     state: join(directory, 'state'),
+    compileCache: join(directory, 'compile-cache'),
     passphrase: join(directory, 'passphrase'),
     dockerd: join(directory, 'dockerd'),
     imageSource: join(directory, 'image-source'),

@@ -14,6 +14,7 @@ describe('the environment of a command', () => {
       PULUMI_BACKEND_URL: 'file:///home/me/kit/.kit/state',
       PULUMI_CONFIG_PASSPHRASE_FILE: '/home/me/kit/.kit/passphrase',
       PULUMI_SKIP_UPDATE_CHECK: 'true',
+      NODE_COMPILE_CACHE: '/home/me/kit/.kit/compile-cache',
     });
   });
 
@@ -23,6 +24,7 @@ describe('the environment of a command', () => {
       PULUMI_CONFIG_PASSPHRASE: '',
       DOCKER_HOST: 'ssh://box',
       KIT_IMAGES: 'local',
+      NODE_COMPILE_CACHE: '/var/cache/node',
     };
     expect(kitEnvironment(openKit(root, { ...shell, ...own }))).toMatchObject(own);
     expect(Object.keys(kitVariables(openKit(root, { ...shell, ...own })))).toEqual([
@@ -37,7 +39,7 @@ describe('the line for a shell', () => {
     expect(shellLine(openKit(root, shell), 'posix')).toBe(
       `export PATH='/home/me/kit/.kit/bin':"$PATH" PULUMI_HOME='/home/me/kit/.kit/pulumi-home' ` +
         `PULUMI_SKIP_UPDATE_CHECK='true' PULUMI_BACKEND_URL='file:///home/me/kit/.kit/state' ` +
-        `PULUMI_CONFIG_PASSPHRASE_FILE='/home/me/kit/.kit/passphrase'`,
+        `PULUMI_CONFIG_PASSPHRASE_FILE='/home/me/kit/.kit/passphrase' NODE_COMPILE_CACHE='/home/me/kit/.kit/compile-cache'`,
     );
   });
 
