@@ -3,6 +3,9 @@
 if (process.argv.includes('--health')) {
   const { healthCommand } = await import('./health/health-command.ts');
   process.exitCode = await healthCommand(process.argv.slice(2), process.env);
+} else if (process.argv.includes('--self-test')) {
+  const { selfTestCommand } = await import('./self-test/self-test-command.ts');
+  process.exitCode = await selfTestCommand(process.argv.slice(2), process.env);
 } else {
   const { run } = await import('./run.ts');
   await run(process.env);

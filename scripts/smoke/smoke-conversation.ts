@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { smokeMark } from '../../health/smoke-mark.ts';
 import { type Client, expectStatus } from './client.ts';
-
-/** In the metadata of the smoke tests' conversations, and of no other: by it they are found and deleted. */
-export const smokeMark = { 'conversation-kit-smoke-test': true };
 
 /** The conversation that the smoke tests write, and what has to be in it. */
 export class SmokeConversation {
