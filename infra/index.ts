@@ -35,7 +35,7 @@ const network = new docker.Network(
   { name: settings.namespace, labels: labels(settings.namespace, 'network') },
   { provider: engine },
 );
-const stack: StackContext = { namespace: settings.namespace, profile, network };
+const stack: StackContext = { namespace: settings.namespace, profile, network, dockerHost: settings.dockerHost };
 
 const edge = new Edge('caddy', { ...settings, stack, image: images.caddy() }, onBox);
 const project = embedded
@@ -82,6 +82,7 @@ export const url = edge.url;
 export const releaseId = live.id.apply(() => release.id);
 export const namespace = settings.namespace;
 export const bindAddress = settings.bindAddress;
+export const dockerHost = settings.dockerHost;
 export const certificates = settings.acmeEmail === undefined ? 'own' : 'acme';
 export const schemaHead = schema?.head;
 export const schemaContracts = schema?.contracts;

@@ -1,5 +1,6 @@
 import * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
+import { dataVolume } from './data-volume.ts';
 import { HardenedContainer } from './hardened-container.ts';
 import type { KitImage } from './image.ts';
 import { labels, type StackContext } from './stack-context.ts';
@@ -29,6 +30,11 @@ export class Edge extends pulumi.ComponentResource {
         { name: `${namespace}-caddy-${what}`, labels: labels(namespace, 'caddy') },
         { parent: this, protect: true },
       );
+    const data = dataVolume(
+      `${name}-data`,
+      { stack: args.stack, role: 'caddy', volume: 'caddy-data', holds: 'Caddy: its authority and certificates' },
+      { parent: this },
+    );
     const { container } = new HardenedContainer(
       name,
       {
@@ -44,7 +50,7 @@ export class Edge extends pulumi.ComponentResource {
           TLS: args.acmeEmail ?? 'internal',
         },
         volumes: [
-          { volume: volume('data'), path: '/data' },
+          { volume: data, path: '/data' },
           { volume: volume('config'), path: '/config' },
           { volume: volume('live'), path: '/etc/caddy/live' },
         ],

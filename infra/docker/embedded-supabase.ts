@@ -1,9 +1,10 @@
-import * as docker from '@pulumi/docker';
+import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import type { ProjectKeys } from '../supabase/project.ts';
+import { dataVolume } from './data-volume.ts';
 import { HardenedContainer } from './hardened-container.ts';
 import type { KitImage } from './image.ts';
-import { labels, type StackContext } from './stack-context.ts';
+import type { StackContext } from './stack-context.ts';
 
 export interface EmbeddedSupabaseArgs {
   readonly stack: StackContext;
@@ -23,11 +24,11 @@ export class EmbeddedSupabase extends pulumi.ComponentResource {
 
   constructor(name: string, args: EmbeddedSupabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super('conversation-kit:docker:EmbeddedSupabase', name, {}, opts);
-    const { namespace, profile } = args.stack;
-    const storage = new docker.Volume(
+    const { profile } = args.stack;
+    const storage = dataVolume(
       `${name}-storage`,
-      { name: `${namespace}-supabase-storage`, labels: labels(namespace, 'supabase') },
-      { parent: this, protect: true },
+      { stack: args.stack, role: 'supabase', volume: 'supabase-storage', holds: 'the files in the buckets' },
+      { parent: this },
     );
     const { container } = new HardenedContainer(
       name,

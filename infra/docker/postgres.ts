@@ -1,8 +1,9 @@
-import * as docker from '@pulumi/docker';
+import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
+import { dataVolume } from './data-volume.ts';
 import { HardenedContainer } from './hardened-container.ts';
 import type { KitImage } from './image.ts';
-import { labels, type StackContext } from './stack-context.ts';
+import type { StackContext } from './stack-context.ts';
 
 export interface PostgresArgs {
   readonly stack: StackContext;
@@ -18,11 +19,11 @@ export class Postgres extends pulumi.ComponentResource {
 
   constructor(name: string, args: PostgresArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super('conversation-kit:docker:Postgres', name, {}, opts);
-    const { namespace, profile } = args.stack;
-    const data = new docker.Volume(
+    const { profile } = args.stack;
+    const data = dataVolume(
       `${name}-data`,
-      { name: `${namespace}-postgres-data`, labels: labels(namespace, 'postgres') },
-      { parent: this, protect: true },
+      { stack: args.stack, role: 'postgres', volume: 'postgres-data', holds: 'PostgreSQL' },
+      { parent: this },
     );
     const { container } = new HardenedContainer(
       name,

@@ -1,9 +1,10 @@
-import * as docker from '@pulumi/docker';
+import type * as docker from '@pulumi/docker';
 import * as pulumi from '@pulumi/pulumi';
 import { redisLimit } from '../profiles.ts';
+import { dataVolume } from './data-volume.ts';
 import { HardenedContainer } from './hardened-container.ts';
 import type { KitImage } from './image.ts';
-import { labels, type StackContext } from './stack-context.ts';
+import type { StackContext } from './stack-context.ts';
 
 export interface RedisArgs {
   readonly stack: StackContext;
@@ -18,11 +19,11 @@ export class Redis extends pulumi.ComponentResource {
 
   constructor(name: string, args: RedisArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super('conversation-kit:docker:Redis', name, {}, opts);
-    const { namespace, profile } = args.stack;
-    const data = new docker.Volume(
+    const { profile } = args.stack;
+    const data = dataVolume(
       `${name}-data`,
-      { name: `${namespace}-redis-data`, labels: labels(namespace, 'redis') },
-      { parent: this, protect: true },
+      { stack: args.stack, role: 'redis', volume: 'redis-data', holds: 'Redis' },
+      { parent: this },
     );
     const { container } = new HardenedContainer(
       name,

@@ -7,6 +7,8 @@ export interface StackContext {
   readonly namespace: string;
   readonly profile: Profile;
   readonly network: docker.Network;
+  /** Address of the box's engine, as in DOCKER_HOST; left out: this machine's. */
+  readonly dockerHost?: string | undefined;
 }
 
 /** Labels by which people, scripts and tests find what belongs to a stack. */

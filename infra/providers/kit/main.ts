@@ -1,6 +1,7 @@
 import { serveProvider } from '../plugin/serve.ts';
 import { kitConfig } from './config.ts';
+import { dataVolume } from './data-volume.ts';
 import { liveRelease } from './live-release.ts';
 import { secret } from './secret.ts';
 
-await serveProvider({ name: 'kit', version: '0.1.0', config: kitConfig, resources: [secret, liveRelease] });
+await serveProvider({ name: 'kit', version: '0.1.0', config: kitConfig, resources: [secret, dataVolume, liveRelease] });
