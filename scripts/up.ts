@@ -4,6 +4,8 @@ import { saveAuthority } from './authority.ts';
 import { pulumiUp } from './pulumi-update.ts';
 import { announce, fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
+import { showBroken, showOutcome, showOutcomes } from './smoke/report.ts';
+import { smokeTest } from './smoke/smoke-test.ts';
 import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
 
 const usage = `npm run up -- [options]
@@ -35,8 +37,12 @@ async function up(): Promise<void> {
 
   if (!options['no-smoke']) {
     announce('Smoke tests');
-    const smoke = await $({ nothrow: true, stdio: ['ignore', 2, 2] })`node scripts/smoke.ts --stack ${stack}`;
-    if (smoke.exitCode !== 0) process.exit(smoke.exitCode ?? exitCode.failed);
+    const { outcomes, broken } = await smokeTest(outputs, { restarts: true, onOutcome: showOutcome });
+    showOutcomes(outcomes);
+    if (broken) {
+      showBroken(broken);
+      process.exit(exitCode.failed);
+    }
   }
   const took = performance.now() - started;
   const at = places(stack, outputs, await saveAuthority(outputs));
