@@ -45,7 +45,7 @@ async function test(args: readonly string[]): Promise<void> {
 
 async function runTests(args: readonly string[]): Promise<{ code: number; report: TestReport | undefined }> {
   await rm(reportFile, { force: true });
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+  const reporters = ['default', 'json', './scripts/test/long-running.ts'].map((name) => `--reporter=${name}`);
   // Where CI is set, vitest would colour its output for a log file, too.
   const colours = process.stderr.isTTY ? {} : { NO_COLOR: '1' };
   const run = await $({
@@ -53,7 +53,7 @@ async function runTests(args: readonly string[]): Promise<{ code: number; report
     preferLocal: true,
     env: { ...process.env, ...colours },
     stdio: ['ignore', 2, 2],
-  })`vitest run ${reporters} ${args}`;
+  })`vitest run ${reporters} --outputFile.json=${reportFile} ${args}`;
   const report = existsSync(reportFile) ? testReport.parse(JSON.parse(await readFile(reportFile, 'utf8'))) : undefined;
   return { code: run.exitCode ?? exitCode.failed, report };
 }

@@ -1,5 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { type AddressInfo, createServer } from 'node:net';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { Redis } from 'ioredis';
@@ -35,13 +35,29 @@ const host = '127.0.0.1';
 /** The image that every test server runs from; the set-up of `npm test` has built it. */
 export const baseImage = baseImageReference;
 
-/** A loopback port that was free a moment ago. */
+/**
+ * A loopback port that nobody listens on. It lies below those that connections take theirs from, and in the share of this
+ * worker of vitest, so that it is still free when a server starts there minutes later.
+ */
 export async function freePort(): Promise<number> {
+  const share = 1000;
+  const first = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 12) * share;
+  for (let tries = 0; tries < share; tries++) {
+    const port = first + (nextPort++ % share);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port between ${first} and ${first + share} is free`);
+}
+
+let nextPort = randomInt(1000);
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const listening = Promise.withResolvers<boolean>();
+  server.once('error', () => listening.resolve(false)).listen(port, host, () => listening.resolve(true));
+  const free = await listening.promise;
+  if (free) await new Promise((resolve) => server.close(resolve));
+  return free;
 }
 
 export async function startPostgres(options: { settings?: Record<string, string> } = {}): Promise<TestPostgres> {
@@ -56,7 +72,7 @@ export async function startPostgres(options: { settings?: Record<string, string>
     script: [
       'export PATH=$(echo /usr/lib/postgresql/*/bin):$PATH PGDATA=/tmp/data',
       'if [ ! -s $PGDATA/PG_VERSION ]; then echo "$PASSWORD" >/tmp/pw',
-      'initdb --username=postgres --pwfile=/tmp/pw --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8',
+      'initdb --no-sync --username=postgres --pwfile=/tmp/pw --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8',
       'echo "host all all all scram-sha-256" >>$PGDATA/pg_hba.conf; fi',
       `exec postgres -k /tmp ${settings.map(([name, value]) => `-c ${name}='${value}'`).join(' ')}`,
     ],
