@@ -9,6 +9,7 @@ import { ServiceRelease } from './docker/service-release.ts';
 import { labels, type StackContext } from './docker/stack-context.ts';
 import { stackImages } from './docker/stack-images.ts';
 import { LiveRelease } from './kit/live-release.ts';
+import { ReleaseGate } from './kit/release-gate.ts';
 import { Secret } from './kit/secret.ts';
 import { preflight, publishedPorts } from './preflight.ts';
 import { assertFits, profiles, type Role } from './profiles.ts';
@@ -64,10 +65,22 @@ const release = new ServiceRelease(
   },
   { ...onBox, dependsOn: schema ? [redis, schema] : [redis] },
 );
+const { upstream } = release;
+const gate = new ReleaseGate(
+  'release-gate',
+  {
+    container: release.container.name,
+    containerId: release.container.id,
+    upstream,
+    edge: edge.container.name,
+    dockerHost: settings.dockerHost,
+  },
+  { dependsOn: [release, edge] },
+);
 const live = new LiveRelease(
   'live-release',
-  { edge: edge.container.name, upstream: release.upstream, dockerHost: settings.dockerHost },
-  { dependsOn: [release, edge] },
+  { edge: edge.container.name, upstream, dockerHost: settings.dockerHost },
+  { dependsOn: [gate, edge] },
 );
 const commander = settings.redisCommander
   ? new RedisCommander(

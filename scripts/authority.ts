@@ -9,10 +9,10 @@ const madeByCaddy = '/data/caddy/pki/authorities/local/root.crt';
  * Saves the certificate of Caddy's own authority, which clients of the stack have to trust, and returns the file.
  * Undefined where the certificates are public ones.
  */
-export async function saveAuthority({ namespace, certificates }: StackOutputs): Promise<string | undefined> {
-  if (certificates === 'acme') return undefined;
-  const file = join('.kit', 'certificates', `${namespace}.crt`);
+export async function saveAuthority(outputs: StackOutputs): Promise<string | undefined> {
+  if (outputs.certificates === 'acme') return undefined;
+  const file = join('.kit', 'certificates', `${outputs.namespace}.crt`);
   await mkdir(dirname(file), { recursive: true });
-  await stackContainers(namespace).copy('caddy', madeByCaddy, file);
+  await stackContainers(outputs).copy('caddy', madeByCaddy, file);
   return file;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { $ } from 'zx';
+import { manifest } from './releases/manifest.ts';
 
 /** What `infra/index.ts` exports; the contract between the program and the commands that people run. */
 const outputs = z.object({
@@ -7,8 +8,10 @@ const outputs = z.object({
   releaseId: z.string(),
   namespace: z.string(),
   bindAddress: z.string(),
+  dockerHost: z.string().optional(),
   certificates: z.enum(['own', 'acme']),
   schemaHead: z.string(),
+  manifest: manifest.optional(),
   supabaseUrl: z.url(),
   supabasePublishableKey: z.string(),
   supabaseSecretKey: z.string(),

@@ -17,6 +17,8 @@ export interface ClientSettings {
   readonly url: string;
   /** Where the box listens: the name in `url` need not resolve here. */
   readonly address: string;
+  /** The way there, where the box is another machine and listens on loopback; the client closes it with itself. */
+  readonly tunnel?: { readonly socketPath: string; close(): Promise<void> } | undefined;
   /** Bearer token: the service's key. */
   readonly key: string;
   /** PEM file of the certificate authority, where Caddy has one of its own. */
@@ -44,6 +46,7 @@ export class Client {
       headersTimeout: 15_000,
       connect: {
         ...(authority ? { ca: authority } : {}),
+        ...(settings.tunnel ? { socketPath: settings.tunnel.socketPath } : {}),
         lookup: (_name, options, found) =>
           options.all ? found(null, [{ address: settings.address, family: 4 }]) : found(null, settings.address, 4),
       },
@@ -113,8 +116,9 @@ export class Client {
     }
   }
 
-  close(): Promise<void> {
-    return this.#agent.close();
+  async close(): Promise<void> {
+    await this.#agent.close();
+    await this.#settings.tunnel?.close();
   }
 }
 

@@ -1,4 +1,6 @@
 import { $ } from 'zx';
+import { engineAt } from '../engine.ts';
+import type { StackOutputs } from '../stack.ts';
 
 /** What the smoke tests do to the containers of one stack, through the Docker command. */
 export interface Containers {
@@ -13,8 +15,6 @@ export interface Containers {
   copy(role: string, path: string, to: string): Promise<void>;
 }
 
-const quiet = $({ quiet: true });
-
 // Cache keys are those with a time to live. In one script, so that nothing is written between the look and the unlink.
 const unlinkCache = `
 local cursor, gone = '0', 0
@@ -27,7 +27,8 @@ repeat
 until cursor == '0'
 return gone`;
 
-export function stackContainers(namespace: string): Containers {
+export function stackContainers({ namespace, dockerHost }: Pick<StackOutputs, 'namespace' | 'dockerHost'>): Containers {
+  const quiet = $({ quiet: true, env: engineAt(dockerHost) });
   const named = async (role: string) => {
     const filters = [`label=conversation-kit.stack=${namespace}`, `label=conversation-kit.role=${role}`];
     const found = await quiet`docker ps -a --format {{.Names}} ${filters.flatMap((filter) => ['--filter', filter])}`;

@@ -1,5 +1,5 @@
+import { SshFailure } from '../../../ssh/failure.ts';
 import type { EngineAddress } from './engine-address.ts';
-import { SshError } from './ssh-agent.ts';
 
 /** The engine answered, and refused. `statusCode` is HTTP's. */
 export class EngineRefusal extends Error {
@@ -53,8 +53,7 @@ function refusalMessage(error: Error): string {
 }
 
 function remedyOf(error: Error, code: string, address: EngineAddress): string | undefined {
-  if (error instanceof SshError)
-    return `can't be reached (${error.message}). Try by hand: ssh ${address.kind === 'ssh' ? address.host : ''} docker version`;
+  if (error instanceof SshFailure) return `can't be reached: ${error.message}`;
   if (code === 'ENOENT' && address.kind === 'socket')
     return 'is not running: its socket does not exist. Start it (sudo systemctl start docker), or name another one in DOCKER_HOST';
   if (code === 'EACCES' || code === 'EPERM')

@@ -1,25 +1,16 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Agent, type ClientRequestArgs } from 'node:http';
 import { Duplex, type Readable, type Writable } from 'node:stream';
+import { sshFailure } from '../../../ssh/failure.ts';
+import { sshCommand } from '../../../ssh/target.ts';
 import type { EngineAddress } from './engine-address.ts';
 
 type SshAddress = Extract<EngineAddress, { kind: 'ssh' }>;
 
-/**
- * The command that connects standard input and output with the engine on another machine, as the Docker CLI does: by
- * the system's ssh, so that ~/.ssh/config, known_hosts and the agent hold. It never asks: nobody would see the question.
- */
-export function sshCommand(address: SshAddress, options: readonly string[] = []): string[] {
-  return [
-    'ssh',
-    ...options,
-    ...['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'],
-    ...(address.user ? ['-l', address.user] : []),
-    ...(address.port ? ['-p', address.port] : []),
-    ...['--', address.host, 'docker'],
-    ...(address.socket ? ['--host', `unix://${address.socket}`] : []),
-    ...['system', 'dial-stdio'],
-  ];
+/** The command that connects standard input and output with the engine on another machine, as the Docker CLI does. */
+export function dialCommand(address: SshAddress, options: readonly string[] = []): string[] {
+  const socket = address.socket ? ['--host', `unix://${address.socket}`] : [];
+  return sshCommand(address, ['docker', ...socket, 'system', 'dial-stdio'], options);
 }
 
 /**
@@ -27,16 +18,18 @@ export function sshCommand(address: SshAddress, options: readonly string[] = [])
  * connections at random above ten that have not logged in yet (MaxStartups).
  */
 export class SshAgent extends Agent {
+  readonly #address: SshAddress;
   readonly #command: readonly string[];
 
   constructor(address: SshAddress, options?: readonly string[]) {
     super({ keepAlive: true, maxSockets: 8 });
-    this.#command = sshCommand(address, options);
+    this.#address = address;
+    this.#command = dialCommand(address, options);
   }
 
   override createConnection(_options: ClientRequestArgs): Duplex {
     const [program = 'ssh', ...args] = this.#command;
-    return new SshConnection(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] }), args);
+    return new SshConnection(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] }), this.#address);
   }
 }
 
@@ -44,7 +37,7 @@ class SshConnection extends Duplex {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   #complaints = '';
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, args: readonly string[]) {
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, address: SshAddress) {
     super({ allowHalfOpen: true });
     this.#child = child;
     child.stderr.on('data', (text: Buffer) => {
@@ -54,10 +47,10 @@ class SshConnection extends Duplex {
       if (!this.push(bytes)) child.stdout.pause();
     });
     child.stdin.on('error', () => undefined); // the end of the process says more than EPIPE does
-    child.on('error', (error) => this.destroy(new SshError(`ssh could not be started: ${error.message}`, error)));
+    child.on('error', (error) => this.destroy(sshFailure(error.message, address)));
     child.on('close', (code) => {
       if (code === 0 && this.#complaints === '') this.push(null);
-      else this.destroy(new SshError(`"ssh ${args.join(' ')}" ended: ${this.#complaints.trim() || `code ${code}`}`));
+      else this.destroy(sshFailure(this.#complaints || `it ended with code ${code}`, address));
     });
   }
 
@@ -96,13 +89,5 @@ class SshConnection extends Duplex {
   unref(): this {
     this.#child.unref();
     return this;
-  }
-}
-
-/** ssh itself failed: no such host, no permission, no `docker` over there. */
-export class SshError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = 'SshError';
   }
 }

@@ -59,13 +59,15 @@ describe('an engine over ssh', () => {
     expect(answers).toHaveLength(40);
     const started = (await readFile(calls, 'utf8')).trim().split('\n');
     expect(started.length).toBeLessThanOrEqual(8);
-    expect(started[0]).toBe('-o ConnectTimeout=30 -o BatchMode=yes -T -l many -- far docker system dial-stdio');
+    expect(started[0]).toBe(
+      '-o ConnectTimeout=30 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o BatchMode=yes -T -l many -- far docker system dial-stdio',
+    );
   });
 
   it('that does not let one in: the words of ssh, and what to try', async () => {
     await pretendSsh('echo "me@far: Permission denied (publickey)." >&2; exit 255');
     await expect(connectEngine('ssh://denied@far')).rejects.toThrow(
-      /ssh:\/\/denied@far can't be reached.*Permission denied \(publickey\).*ssh far docker version/,
+      /ssh:\/\/denied@far can't be reached(.|\n)*ssh -v denied@far(.|\n)*Permission denied \(publickey\)/,
     );
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chooseApiVersion } from '../../../../infra/providers/docker/engine.ts';
 import { parseEngineAddress } from '../../../../infra/providers/docker/engine-address.ts';
 import { EngineAway, EngineRefusal, explainEngineError } from '../../../../infra/providers/docker/engine-error.ts';
-import { sshCommand } from '../../../../infra/providers/docker/ssh-agent.ts';
+import { dialCommand } from '../../../../infra/providers/docker/ssh-agent.ts';
 
 const ssh = (host: string) => {
   const address = parseEngineAddress(host);
@@ -32,10 +32,11 @@ describe('addresses of engines', () => {
 });
 
 it("reaches another machine's engine by the system's ssh, which never asks", () => {
-  const common = ['-o', 'ConnectTimeout=30', '-o', 'BatchMode=yes', '-T'];
+  const alive = ['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=3'];
+  const common = ['-o', 'ConnectTimeout=30', ...alive, '-o', 'BatchMode=yes', '-T'];
   const dial = ['docker', 'system', 'dial-stdio'];
-  expect(sshCommand(ssh('ssh://box'))).toEqual(['ssh', ...common, '--', 'box', ...dial]);
-  expect(sshCommand(ssh('ssh://me@box:2222/run/d.sock'), ['-i', 'key'])).toEqual([
+  expect(dialCommand(ssh('ssh://box'))).toEqual(['ssh', ...common, '--', 'box', ...dial]);
+  expect(dialCommand(ssh('ssh://me@box:2222/run/d.sock'), ['-i', 'key'])).toEqual([
     ...['ssh', '-i', 'key', ...common, '-l', 'me', '-p', '2222', '--', 'box'],
     ...['docker', '--host', 'unix:///run/d.sock', 'system', 'dial-stdio'],
   ]);
