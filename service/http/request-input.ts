@@ -30,8 +30,17 @@ export function pathParameter<S extends z.ZodType>(c: Context, shape: S): z.outp
   return shaped(shape, c.req.param());
 }
 
+/** An integer in a query or a path, as OpenAPI knows it: no `1e1`, no `0x5`, no space before it. */
+export function integerParameter(min: number, max?: number) {
+  const integer = z.int().min(min);
+  return z.preprocess(
+    (text) => (typeof text === 'string' && /^-?\d+$/.test(text) ? Number(text) : text),
+    max === undefined ? integer : integer.max(max),
+  );
+}
+
 /** A seq in a query. */
-export const seqParameter = z.coerce.number().int().min(0).max(limits.seq);
+export const seqParameter = integerParameter(0, limits.seq);
 
 const key = z
   .string()

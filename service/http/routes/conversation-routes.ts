@@ -13,7 +13,14 @@ import { decodeCursor, encodeCursor } from '../../conversation/list-cursor.ts';
 import { conversationBody, describe, describeNew, idOf, idParameter } from '../conversation-resource.ts';
 import { type App, answeredBy } from '../environment.ts';
 import { conversationReply, problems, storedReply, threadReply } from '../replies.ts';
-import { idempotencyHeader, idempotencyKey, jsonBody, query, seqParameter } from '../request-input.ts';
+import {
+  idempotencyHeader,
+  idempotencyKey,
+  integerParameter,
+  jsonBody,
+  query,
+  seqParameter,
+} from '../request-input.ts';
 
 const threadBody = conversation
   .extend({
@@ -34,7 +41,7 @@ const listBody = z
   .meta({ id: 'ConversationList' });
 
 const listQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(limits.conversationsPerPage).default(20).meta({
+  limit: integerParameter(1, limits.conversationsPerPage).default(20).meta({
     description: 'How many conversations at most.',
   }),
   cursor: z
@@ -55,7 +62,7 @@ const listQuery = z.strictObject({
 
 const pageQuery = z
   .strictObject({
-    limit: z.coerce.number().int().min(1).max(limits.messagesPerPage).default(limits.messagesPerPage).meta({
+    limit: integerParameter(1, limits.messagesPerPage).default(limits.messagesPerPage).meta({
       description: 'How many messages at most. A page holds fewer where it would get too large.',
     }),
     before: seqParameter.optional().meta({ description: 'The newest messages before this seq.' }),

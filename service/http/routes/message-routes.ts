@@ -6,7 +6,15 @@ import { limits } from '../../conversation/limits.ts';
 import { conversationBody, describe, idOf, idParameter } from '../conversation-resource.ts';
 import type { App } from '../environment.ts';
 import { conversationReply, problems, threadReply } from '../replies.ts';
-import { expectedSeq, idempotencyHeader, idempotencyKey, jsonBody, query, seqParameter } from '../request-input.ts';
+import {
+  expectedSeq,
+  idempotencyHeader,
+  idempotencyKey,
+  integerParameter,
+  jsonBody,
+  query,
+  seqParameter,
+} from '../request-input.ts';
 
 const appendBody = z.strictObject({ messages: newMessages }).meta({ id: 'Append' });
 
@@ -39,7 +47,7 @@ const listBody = z
 const listQuery = z.strictObject({
   after: seqParameter.optional().meta({ description: 'Only messages after this seq.' }),
   before: seqParameter.optional().meta({ description: 'Only messages before this seq.' }),
-  limit: z.coerce.number().int().min(1).max(limits.messagesPerPage).default(limits.messagesPerPage).meta({
+  limit: integerParameter(1, limits.messagesPerPage).default(limits.messagesPerPage).meta({
     description: 'How many messages at most. A page holds fewer where it would get too large.',
   }),
   order: z

@@ -5,7 +5,7 @@ import { type OutboxControl, outboxReport, refusedEntry } from '../../conversati
 import type { App, RequestContext } from '../environment.ts';
 import { Problem } from '../problem.ts';
 import { plainReply, problems } from '../replies.ts';
-import { query } from '../request-input.ts';
+import { integerParameter, query } from '../request-input.ts';
 
 const reportBody = outboxReport
   .extend({ refused: z.array(refusedEntry.meta({ id: 'RefusedEntry' })) })
@@ -19,7 +19,7 @@ const reportQuery = z.strictObject({
     .meta({ description: '`yes`: with what was said in the refused entries.' }),
 });
 const idParameter = z.object({
-  id: z.coerce.number().int().min(1).meta({ description: 'The id of a refused entry.' }),
+  id: integerParameter(1).meta({ description: 'The id of a refused entry.' }),
 });
 const tags = ['outbox'];
 

@@ -6,7 +6,7 @@ import { ownerOf } from '../../conversation/owner.ts';
 import { type Search, type SearchCursor, searchCursor, searchHit, searchQuery } from '../../conversation/search.ts';
 import { type App, answeredBy } from '../environment.ts';
 import { problems, storedReply } from '../replies.ts';
-import { query } from '../request-input.ts';
+import { integerParameter, query } from '../request-input.ts';
 
 const time = z.iso.datetime({ offset: true });
 
@@ -14,7 +14,7 @@ const searchParameters = z.strictObject({
   q: searchQuery
     .refine((text) => text.isWellFormed() && !text.includes('\0'), 'has a NUL character or half a surrogate pair')
     .meta({ description: 'Words that all have to be there, `"a phrase"`, `or`, `-not`. Anything is taken.' }),
-  limit: z.coerce.number().int().min(1).max(limits.searchHitsPerPage).default(20),
+  limit: integerParameter(1, limits.searchHitsPerPage).default(20),
   cursor: z
     .string()
     .max(1000)

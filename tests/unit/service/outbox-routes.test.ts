@@ -49,7 +49,7 @@ describe('the outbox', () => {
     const { send } = httpApi({ outbox });
     expect(await send('POST', '/v1/outbox/refused/7/retry')).toMatchObject({ status: 200, body: { id: 7 } });
     expect(await send('POST', '/v1/outbox/refused/7/discard')).toMatchObject({ status: 200, body: { id: 7 } });
-    for (const id of ['8', 'x', '-1', '1.5', '99999999999999999999']) {
+    for (const id of ['8', 'x', '-1', '1.5', '0x7', '7.0', '%207', '99999999999999999999']) {
       const reply = await send('POST', `/v1/outbox/refused/${id}/retry`);
       expect(reply).toMatchObject({ status: 404, body: { code: 'refused_entry_not_found' } });
     }
