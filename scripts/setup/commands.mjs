@@ -1,11 +1,12 @@
 import { stackFileValue } from './stack-file.mjs';
 import { baseImage } from './steps/base-image.mjs';
+import { bundledImages } from './steps/bundled-images.mjs';
 import { dockerEngine } from './steps/docker-engine.mjs';
 import { dockerPlugin } from './steps/docker-plugin.mjs';
 import { imageSource } from './steps/image-source.mjs';
-import { node } from './steps/node.mjs';
+import { node, nodeToCarry } from './steps/node.mjs';
 import { npmPackages } from './steps/npm-packages.mjs';
-import { pulumiCli } from './steps/pulumi-cli.mjs';
+import { pulumiCli, pulumiToCarry } from './steps/pulumi-cli.mjs';
 import { state } from './steps/state.mjs';
 
 /** @import { Step } from './step-runner.mjs' */
@@ -19,7 +20,7 @@ import { state } from './steps/state.mjs';
 
 const typescript = [node, npmPackages];
 const pulumi = [node, npmPackages, pulumiCli, dockerPlugin, state];
-const local = [...pulumi, dockerEngine, imageSource];
+const local = [...pulumi, dockerEngine, bundledImages, imageSource];
 
 /** @type {Readonly<Record<string, Command>>} */
 export const commands = {
@@ -43,10 +44,23 @@ export const commands = {
     needs: (args, root) => (optionValue(args, '--endpoint') ? typescript : onStack(args, root, pulumi)),
     runs: ['script', 'scripts/health.ts'],
   },
+  drift: {
+    summary: 'what was changed by hand since the last update (exit 1), without changing anything',
+    needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
+    runs: ['script', 'scripts/drift.ts'],
+  },
   test: {
     summary: 'check the code and run every test (-- arguments for vitest)',
     needs: (args) => (onlyUnitTests(args) ? typescript : [...local, baseImage({ for: 'tests' })]),
     runs: ['script', 'scripts/test.ts'],
+  },
+  bundle: {
+    summary: 'make one file that installs and updates the kit on a box without internet',
+    needs: (args) =>
+      asksForHelp(args) || optionValue(args, '--verify')
+        ? typescript
+        : [...local, baseImage({ for: 'stack' }), nodeToCarry, pulumiToCarry],
+    runs: ['script', 'scripts/bundle.ts'],
   },
   check: {
     summary: 'check the code: types, style, import boundaries, dead code',
@@ -59,8 +73,9 @@ export const commands = {
     runs: ['script', 'scripts/sdk.ts'],
   },
   benchmark: {
-    summary: 'measure the conversation service beside the limit and its peers (-- --help)',
-    needs: onTestServers,
+    summary: 'measure the service, or releases (-- deploy), beside the limit and their peers (-- --help)',
+    needs: (args) =>
+      args[0] === 'deploy' && !asksForHelp(args) ? [...local, baseImage({ for: 'stack' })] : onTestServers(args),
     runs: ['script', 'benchmarks/main.ts'],
   },
   fuzz: {
@@ -104,7 +119,9 @@ before it installs a system package. Logs are in .kit/logs. \`npm run <command> 
  * @returns {readonly Step[]}
  */
 function onTestServers(args) {
-  return asksForHelp(args) ? typescript : [...typescript, dockerEngine, imageSource, baseImage({ for: 'tests' })];
+  return asksForHelp(args)
+    ? typescript
+    : [...typescript, dockerEngine, bundledImages, imageSource, baseImage({ for: 'tests' })];
 }
 
 /**
@@ -122,7 +139,7 @@ function onStack(args, root, steps) {
   const isElsewhere = /^(ssh|tcp):/.test(stackFileValue(root, stack, 'dockerHost') ?? '');
   const needless = [
     ...(stack === 'local' ? [] : ['Image source', 'Base image']),
-    ...(isElsewhere ? ['Docker engine'] : []),
+    ...(isElsewhere ? ['Docker engine', 'Bundled images'] : []),
   ];
   return steps.filter(({ name }) => !needless.includes(name));
 }

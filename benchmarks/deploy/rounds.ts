@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ComposeStack } from './compose-stack.ts';
+import { DockerEvents } from './docker-events.ts';
+import { Load } from './load.ts';
+import { conclude, type Measurement, measure, type Phase, windowLength } from './measurement.ts';
+import { type OwnStack, succeeded } from './own-stack.ts';
+import type { Window } from './sample.ts';
+
+export interface Effort {
+  readonly rounds: number;
+  /** Requests per second. */
+  readonly rate: number;
+  /** The releases of a round, in their order. */
+  readonly releases: readonly ('good' | 'bad')[];
+  /** Changes of the service under Docker Compose in a round. */
+  readonly changes: number;
+}
+
+export interface Results {
+  readonly measurements: Measurement[];
+  readonly phases: Phase[];
+}
+
+/** The words of the report. */
+export const operations = {
+  release: 'a release',
+  badRelease: 'a bad release, refused by its gate',
+  unchanged: '`npm run up`, nothing changed',
+  change: '`docker compose up -d`, the service changed',
+  badChange: 'a bad change, and at once `up -d` of the one before',
+  composeUnchanged: '`docker compose up -d`, nothing changed',
+} as const;
+
+/** A setting that makes a release of its own. */
+const harmless = (count: number) => `conversationTimeoutHours=${24 + count}`;
+/** One that the service refuses to start with. */
+const unacceptable = ['chatUpstreams', '{"upstreams":{"nameless":{}}}'] as const;
+
+/** One round after the other: the kit's releases, then the same containers under Docker Compose, under the same load. */
+export async function runRounds(
+  stack: OwnStack,
+  compose: readonly [string, ...string[]],
+  effort: Effort,
+  onStep: (step: string) => void,
+): Promise<Results & { composeVersion: string }> {
+  const results: Results = { measurements: [], phases: [] };
+  let releases = 0;
+  let composeVersion = '';
+  for (let round = 1; round <= effort.rounds; round += 1) {
+    const say = (step: string) => onStep(`round ${round} of ${effort.rounds}: ${step}`);
+    await underLoad(stack, 'conversation-kit', { round, results, rate: effort.rate, say }, async (during) => {
+      for (const kind of effort.releases) {
+        releases += 1;
+        if (kind === 'bad') await during(operations.badRelease, () => badRelease(stack));
+        else await during(operations.release, () => stack.release(harmless(releases)));
+      }
+      await during(operations.unchanged, async () => succeeded(await stack.run('up', '--no-smoke'), 'npm run up'));
+    });
+    say('Docker Compose takes over');
+    const same = await ComposeStack.takeOver(stack, compose);
+    try {
+      composeVersion = await same.version();
+      await underLoad(stack, 'Docker Compose', { round, results, rate: effort.rate, say }, async (during) => {
+        let environment = {};
+        for (let change = 1; change <= effort.changes; change += 1) {
+          environment = { CONVERSATION_TIMEOUT_HOURS: String(1000 + change) };
+          await during(operations.change, () => interrupting(same.up(environment)));
+        }
+        const broken = { ...environment, CHAT_UPSTREAMS_FILE: '/nowhere' };
+        await during(operations.badChange, () =>
+          interrupting(same.up(broken).then(async ({ from }) => ({ from, to: (await same.up(environment)).to }))),
+        );
+        await during(operations.composeUnchanged, () => same.up(environment));
+      });
+    } finally {
+      await same.giveBack();
+    }
+  }
+  return { ...results, composeVersion };
+}
+
+/** What was done: its window, and what tells where clients may have been interrupted. */
+type Done = Window & { readonly release?: string; readonly interruptedAt?: number };
+type During = (operation: string, work: () => Promise<Done>) => Promise<void>;
+
+interface Round {
+  readonly round: number;
+  readonly results: Results;
+  readonly rate: number;
+  say(step: string): void;
+}
+
+/** Runs commands under one load, each with a quiet window before and after it, and notes what clients saw of them. */
+async function underLoad(
+  stack: OwnStack,
+  who: Phase['who'],
+  { round, results, rate, say }: Round,
+  work: (during: During) => Promise<void>,
+): Promise<void> {
+  const events = new DockerEvents(stack.namespace);
+  const load = await Load.start(stack.target, rate);
+  try {
+    await delay(windowLength / 2); // connections, and code that is compiled when it is first run
+    await work(async (operation, run) => {
+      say(operation);
+      await delay(windowLength);
+      const { release, interruptedAt, ...command } = await run();
+      await delay(windowLength);
+      results.measurements.push(
+        measure({ operation, round, command, load, events: events.events, release, interruptedAt }),
+      );
+    });
+    say('what was acknowledged is compared with what is there');
+    results.phases.push(await conclude(who, round, load));
+  } finally {
+    await load.stop();
+    events.stop();
+  }
+}
+
+/** A change in place interrupts from its beginning on. */
+async function interrupting(work: Promise<Window>): Promise<Done> {
+  const window = await work;
+  return { ...window, interruptedAt: window.from };
+}
+
+async function badRelease(stack: OwnStack): Promise<Window> {
+  const [key, value] = unacceptable;
+  const { from, to, exitCode, output } = await stack.run('up', '--no-smoke', `--config=${key}=${value}`);
+  if (exitCode === 0) throw new Error(`a release with ${key}=${value} was not refused:\n${output}`);
+  succeeded(await stack.run('pulumi', 'config', 'rm', key, '-s', 'local'), 'pulumi config rm');
+  return { from, to };
+}
