@@ -21,8 +21,8 @@ export interface HardenedContainerArgs {
   readonly scratch?: readonly string[];
   /** What is published on the box; `published` is the same port where it is left out. */
   readonly ports?: readonly { readonly address: string; readonly port: number; readonly published?: number }[];
-  /** Seconds it may take to become healthy before the update fails. */
-  readonly healthyWithin: number;
+  /** Seconds it may take to become healthy before the update fails. Left out: something else waits for it. */
+  readonly healthyWithin?: number;
   /** Seconds between the request to stop and the kill. */
   readonly stopWithin: number;
 }
@@ -89,8 +89,7 @@ export class HardenedContainer extends pulumi.ComponentResource {
         logDriver: 'json-file',
         logOpts: { 'max-file': '3', 'max-size': '10m' },
         labels: labels(namespace, args.role),
-        wait: true,
-        waitTimeout: args.healthyWithin,
+        ...(args.healthyWithin === undefined ? {} : { wait: true, waitTimeout: args.healthyWithin }),
         destroyGraceSeconds: args.stopWithin,
         stopTimeout: args.stopWithin,
       },

@@ -63,7 +63,7 @@ export class ServiceRelease extends pulumi.ComponentResource {
           ...secrets,
         },
         volumes: [{ volume: args.outbox, path: outboxDirectory }],
-        healthyWithin: 90,
+        // Waited for at the gate, which looks more often than Docker.
         stopWithin: 30,
       },
       { parent: this },

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 
 export interface CommandResult {
@@ -9,7 +10,7 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/** Runs a command in a running container and waits for its end. */
+/** Runs a command in a running container and waits for its end. When it is aborted, the command itself goes on. */
 export async function runInContainer(
   container: Docker.Container,
   command: readonly string[],
@@ -25,6 +26,10 @@ export async function runInContainer(
   const output = new PassThrough();
   container.modem.demuxStream(stream, output, output);
   const [collected] = await Promise.all([text(output), finished(stream).finally(() => output.end())]);
-  const { ExitCode } = await exec.inspect();
-  return { exitCode: ExitCode ?? -1, output: collected.trim() };
+  signal.throwIfAborted(); // it ends the stream, as the command does
+  for (;;) {
+    const { Running, ExitCode } = await exec.inspect({ abortSignal: signal });
+    if (!Running) return { exitCode: ExitCode ?? -1, output: collected.trim() };
+    await delay(20, undefined, { signal }); // the engine notes the end a moment after the output has ended
+  }
 }

@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { connectEngine } from '../docker/engine.ts';
-import { isNotFound } from '../docker/engine-error.ts';
+import { isConflict, isNotFound } from '../docker/engine-error.ts';
 import type { ResourceDefinition } from '../plugin/resource.ts';
 import type { KitConfig } from './config.ts';
 import { type CommandResult, runInContainer } from './container-command.ts';
 
+/** Where a release listens in the stack's network. */
+export const upstream = z.string().regex(/^[a-z0-9.-]+:\d+$/i, 'must be <host>:<port>');
+
 const inputs = z.strictObject({
   edge: z.string().min(1, 'must name the container of Caddy'),
-  upstream: z.string().regex(/^[a-z0-9.-]+:\d+$/i, 'must be <host>:<port>'),
+  upstream,
   dockerHost: z.string().optional(),
 });
 type Inputs = z.output<typeof inputs>;
@@ -33,7 +36,10 @@ export const liveRelease: ResourceDefinition<Inputs, Inputs, KitConfig> = {
       return { id, inputs: found, outputs: found };
     } catch (error) {
       if (isNotFound(error)) return undefined;
-      throw error;
+      // Stopped or paused, it serves none; the update that lets it run again sees to it that it serves the right one.
+      if (!isConflict(error)) throw error;
+      const none = { ...known, upstream: '' };
+      return { id, inputs: none, outputs: none };
     }
   },
   update: async (_id, _old, wanted, { signal }) => {
