@@ -1,6 +1,8 @@
 import { removeStaleLock } from '../stale-lock.ts';
-import { type Difference, differencesOf, unseenOf } from './differences.ts';
+import { type Difference, differencesOf } from './differences.ts';
 import { lookAtReality } from './reality.ts';
+import { labelledContainers, placeOf, straysOf } from './strays.ts';
+import { unseenOf } from './unseen.ts';
 
 export type { Difference } from './differences.ts';
 
@@ -17,6 +19,8 @@ export interface Drift {
  */
 export async function findDrift(stack: string, { signal }: { signal?: AbortSignal } = {}): Promise<Drift> {
   await removeStaleLock(stack);
-  const reality = await lookAtReality(stack, signal);
-  return { differences: differencesOf(reality.resources), unseen: unseenOf(reality.complaints) };
+  const { resources, complaints } = await lookAtReality(stack, signal);
+  const place = placeOf(resources);
+  const strays = place ? straysOf(resources, await labelledContainers(place)) : [];
+  return { differences: [...differencesOf(resources), ...strays], unseen: unseenOf(complaints) };
 }

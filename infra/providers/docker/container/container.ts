@@ -128,7 +128,7 @@ function warnOfHeld(changed: ReadonlySet<string | undefined>, context: DockerCon
 const replaceIt = ({ urn }: DockerContext): string => `To make one now: pulumi up --target-replace '${urn}'`;
 
 /**
- * Starts a container that should run and does not. True when there is something to wait for: it was started, or this
+ * Lets a container run that should and does not. True when there is something to wait for: it was started, or this
  * update changes nothing and so was asked for by an earlier one that failed.
  */
 async function bringUp(
@@ -141,8 +141,10 @@ async function bringUp(
   const found = await inspectContainer(docker, id, context.signal);
   if (!found) throw goneError(news, context);
   const resumed = changed.size === 0;
-  if (found.State.Running || !news.start || !(resumed || (changed.has('mustRun') && news.mustRun))) return resumed;
-  await startContainer(docker, id, news, context);
+  const { Running, Paused } = found.State;
+  if ((Running && !Paused) || !news.start || !(resumed || (changed.has('mustRun') && news.mustRun))) return resumed;
+  if (Paused) await docker.getContainer(id).unpause({ abortSignal: context.signal });
+  else await startContainer(docker, id, news, context);
   return true;
 }
 

@@ -26,6 +26,8 @@ export const endpoint = z.object({
   GlobalIPv6PrefixLen: size,
   IPv6Gateway: word,
   MacAddress: word,
+  NetworkID: word,
+  Aliases: list,
 });
 
 /** What is used of the engine's description of a container. */
@@ -36,6 +38,7 @@ export const inspected = z.object({
   State: z.object({
     Status: z.string(),
     Running: z.boolean(),
+    Paused: z.boolean().default(false),
     ExitCode: z.number(),
     Error: z.string().optional(),
     Health: z
@@ -139,6 +142,21 @@ export const inspected = z.object({
 });
 export type InspectedContainer = z.output<typeof inspected>;
 
-export function inspectContainer(docker: Docker, id: string, signal: AbortSignal) {
-  return engineFind(docker, `/containers/${encodeURIComponent(id)}/json`, inspected, signal);
+/** Undefined: there is none. */
+export async function inspectContainer(docker: Docker, id: string, signal: AbortSignal) {
+  const found = await engineFind(docker, `/containers/${encodeURIComponent(id)}/json`, inspected, signal);
+  return found && !found.State.Running ? withoutLostNetworks(docker, found, signal) : found;
+}
+
+/** A stopped container still names networks that were removed meanwhile; it could not be started with them. */
+async function withoutLostNetworks(docker: Docker, found: InspectedContainer, signal: AbortSignal) {
+  const named = Object.entries(found.NetworkSettings.Networks ?? {});
+  const looks = named.map(async ([name, endpoint]) => {
+    // Before its first start a container may know a network by its name only.
+    const id = endpoint.NetworkID || name;
+    const there = await engineFind(docker, `/networks/${encodeURIComponent(id)}`, z.object({ Id: z.string() }), signal);
+    return there ? [[name, endpoint] as const] : [];
+  });
+  const Networks = Object.fromEntries((await Promise.all(looks)).flat());
+  return { ...found, NetworkSettings: { ...found.NetworkSettings, Networks } };
 }

@@ -23,8 +23,8 @@ export function containerOutputs(found: InspectedContainer, inputs: ContainerInp
     name: found.Name.replace(/^\//, ''),
     // An image given by its id is compared with the image, one given by its name with the name.
     image: inputs.image.startsWith('sha256:') ? found.Image : Config.Image,
-    // A stopped container that must run: the next update sees a difference here and starts it.
-    mustRun: inputs.mustRun && State.Running,
+    // A container that must run and does not, or is paused: the next update sees a difference here and lets it run.
+    mustRun: inputs.mustRun && State.Running && !State.Paused,
     ...(State.Running ? {} : { exitCode: State.ExitCode }),
     bridge: NetworkSettings.Bridge,
     networkDatas: networkDatas(NetworkSettings.Networks),
@@ -65,6 +65,7 @@ export function containerOutputs(found: InspectedContainer, inputs: ContainerInp
     memorySwap: HostConfig.MemorySwap > 0 ? megabytes(HostConfig.MemorySwap) : HostConfig.MemorySwap,
     mounts: (HostConfig.Mounts ?? []).map(mountOf),
     networkMode: HostConfig.NetworkMode,
+    ...ifAsked('networksAdvanced', networksNow(NetworkSettings.Networks, inputs.networksAdvanced ?? [])),
     ...ifAsked('pidMode', HostConfig.PidMode),
     privileged: HostConfig.Privileged,
     publishAllPorts: HostConfig.PublishAllPorts,
@@ -100,7 +101,7 @@ function extraHost(line: string): { host: string; ip: string } {
   return { host: line.slice(0, end), ip: line.slice(end + 1) };
 }
 
-function networkDatas(networks: Record<string, z.output<typeof endpoint>> | null | undefined) {
+function networkDatas(networks: Networks) {
   return Object.entries(networks ?? {}).map(([networkName, data]) => ({
     networkName,
     ipAddress: data.IPAddress,
@@ -112,6 +113,25 @@ function networkDatas(networks: Record<string, z.output<typeof endpoint>> | null
     macAddress: data.MacAddress,
   }));
 }
+
+type Networks = Record<string, z.output<typeof endpoint>> | null | undefined;
+type AskedNetworks = NonNullable<ContainerInputs['networksAdvanced']>;
+
+/** What was asked for as far as it is still so, and the networks that it was connected with by hand. */
+function networksNow(networks: Networks, asked: AskedNetworks): AskedNetworks {
+  const connected = Object.entries(networks ?? {}).map(([name, { NetworkID, Aliases }]) => ({
+    name,
+    aliases: Aliases,
+    wanted: asked.find((one) => one.name === name || one.name === NetworkID),
+  }));
+  return connected.map(({ name, aliases, wanted }) =>
+    wanted ? { ...wanted, ...reduced(wanted.aliases, aliases) } : { name },
+  );
+}
+
+/** The engine adds aliases of its own. */
+const reduced = (asked: readonly string[] | undefined, now: readonly string[]) =>
+  asked === undefined ? {} : { aliases: asked.filter((alias) => now.includes(alias)) };
 
 /** A stopped container has no ports: what it will get is said by its settings. */
 function portsOf({ State, NetworkSettings, HostConfig }: InspectedContainer) {

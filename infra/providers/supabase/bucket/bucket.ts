@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { differences } from '../../plugin/difference.ts';
 import type { ResourceContext, ResourceDefinition } from '../../plugin/resource.ts';
 import { required, type SupabaseConfig } from '../config.ts';
+import type { ResilienceOptions } from '../http/resilient-fetch.ts';
 import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { emptyBucket } from './empty-bucket.ts';
 import { bytesOf, fileSize } from './file-size.ts';
@@ -59,10 +60,17 @@ const definition: ResourceDefinition<Inputs, Inputs, SupabaseConfig> = {
   },
 
   async read(name, { inputs: stored }, context) {
-    const found = await apiOf(context).getBucket(name);
-    if (!found) return undefined;
-    const current = inputsOf(name, found, stored);
-    return { id: name, inputs: current, outputs: current };
+    try {
+      const found = await apiOf({ ...context, attempts: 2, timeout: 5000 }).getBucket(name);
+      if (!found) return undefined;
+      const current = inputsOf(name, found, stored);
+      return { id: name, inputs: current, outputs: current };
+    } catch (error) {
+      if (!stored || !isUncertain(error) || !(error instanceof Error)) throw error;
+      // It may be what the update that asks is about to start again.
+      context.warn(`${error.message}. Not checked: whether the bucket ${name} is as it was.`);
+      return { id: name, inputs: stored, outputs: stored };
+    }
   },
 
   async update(name, _old, wanted, context) {
@@ -114,7 +122,7 @@ unless \`forceDestroy\` is set. What was changed by hand shows in \`pulumi refre
 
 type Context = ResourceContext<SupabaseConfig>;
 
-function apiOf(context: Context): StorageApi {
+function apiOf(context: Context & Partial<ResilienceOptions>): StorageApi {
   return storageApi(required(context.config, 'url'), required(context.config, 'secretKey'), context);
 }
 

@@ -3,6 +3,7 @@ import { isUnknown, unknownValue } from '../../plugin/property-values.ts';
 import { InitializationError, type ResourceContext, type ResourceDefinition } from '../../plugin/resource.ts';
 import type { SupabaseConfig } from '../config.ts';
 import { databaseIdOf, withDatabase } from '../database/connection.ts';
+import { DatabaseUnreachableError } from '../database/database.ts';
 import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { readLedger } from './ledger.ts';
 import { MigrationDirectoryError, readMigrationDirectory } from './migration-directory.ts';
@@ -51,10 +52,17 @@ const definition: ResourceDefinition<MigrationsInputs, MigrationsOutputs, Supaba
         'supabase:index:Migrations is not imported: declare it, and it takes over what the ledger says is applied',
       );
     }
-    const { entries } = await withDatabase(stored, context, 'update', readLedger);
-    const isApplied = (fileName: string) => entries.some(({ version }) => fileName.startsWith(`${version}_`));
-    const files = Object.fromEntries(Object.entries(stored.files).filter(([fileName]) => isApplied(fileName)));
-    return { id, inputs: { ...stored, files }, outputs: { ...known, files, ...summary(entries) } };
+    try {
+      const { entries } = await withDatabase(stored, context, 'preview', readLedger);
+      const isApplied = (fileName: string) => entries.some(({ version }) => fileName.startsWith(`${version}_`));
+      const files = Object.fromEntries(Object.entries(stored.files).filter(([fileName]) => isApplied(fileName)));
+      return { id, inputs: { ...stored, files }, outputs: { ...known, files, ...summary(entries) } };
+    } catch (error) {
+      if (!(error instanceof DatabaseUnreachableError)) throw error;
+      // It may be what the update that asks is about to start again.
+      context.warn(`${error.message}. Not checked: whether everything is still applied there.`);
+      return { id, inputs: stored, outputs: known };
+    }
   },
 
   async delete(_id, { applied }, context) {

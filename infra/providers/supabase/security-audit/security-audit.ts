@@ -9,6 +9,7 @@ import { type AuditResult, auditDatabase } from './audit.ts';
 import { auditRules, exceptionFor, formatFinding } from './finding.ts';
 import { changesBetween } from './fingerprint.ts';
 import { type AuditInputs, type AuditOutputs, auditInputs, auditOutputs } from './properties.ts';
+import { restate } from './restatement.ts';
 
 type Context = ResourceContext<SupabaseConfig>;
 
@@ -32,20 +33,32 @@ const definition: ResourceDefinition<AuditInputs, AuditOutputs, SupabaseConfig> 
 
   async create(wanted, context) {
     const id = databaseIdOf(wanted, context);
-    return { id, outputs: await audit(wanted, undefined, context) };
+    return { id, outputs: await audit(wanted, undefined, [], context) };
   },
 
   async update(_id, old, wanted, context) {
     // What a migration changed is meant; without one, somebody changed it by hand.
     const isSameSchema = old.inputs.schemaVersion === wanted.schemaVersion;
-    return audit(wanted, isSameSchema ? old.outputs.fingerprints : undefined, context);
+    return audit(wanted, isSameSchema ? old.outputs.fingerprints : undefined, changedIn(old.outputs), context);
   },
 
-  async read(id, { inputs: stored }, context) {
-    if (!stored)
+  async read(id, { inputs: stored, outputs: known }, context) {
+    if (!stored || !known)
       throw new Error('supabase:index:SecurityAudit is not imported: declare it, and it looks at the database');
-    const result = await withDatabase(stored, context, 'update', (database) => auditDatabase(database, stored));
-    return { id, inputs: stored, outputs: outputsOf(stored, result) };
+    try {
+      const result = await withDatabase(stored, context, 'preview', (database) => auditDatabase(database, stored));
+      const now = outputsOf(stored, result);
+      const { fingerprints = {}, digest } = known;
+      const changes = changesBetween(fingerprints, result.fingerprints).map(inWords);
+      // What was there after the last audit stays known: the update that follows is to see what became of it.
+      const outputs = { ...now, fingerprints, ...(digest === undefined ? {} : { digest }) };
+      return { id, inputs: stored, outputs: { ...outputs, findings: [...(now.findings ?? []), ...changes] } };
+    } catch (error) {
+      if (!(error instanceof DatabaseUnreachableError)) throw error;
+      // It may be what the update that asks is about to start again.
+      context.warn(`${error.message}. ${notChecked(stored)}`);
+      return { id, inputs: stored, outputs: known };
+    }
   },
 
   async delete() {
@@ -73,7 +86,8 @@ should be; what belongs to a role \`supabase_…\` is the platform's.
 
 A preview looks at the database as it is before the update, and tells what it finds without failing; when the database
 can't be reached, it says what it could not check. What was changed by hand shows in a preview by the object's name
-(\`fingerprints\`) and, as \`findings\`, in \`pulumi refresh\`; the next update fails on what it finds, and warns of other changes.
+(\`fingerprints\`) and, as \`findings\`, in \`pulumi refresh\`. The next update makes policies and row-level security again as the
+ledger says that migrations made them; it fails on what is open then, and warns of other changes.
 What it does not see: whether an expression names the right column, and what functions do that a policy calls.`,
   example: `const schema = new supabase.Migrations('schema', { directory: 'migrations' });
 new supabase.SecurityAudit('audit', {
@@ -84,24 +98,44 @@ new supabase.SecurityAudit('audit', {
 });`,
 };
 
-/** `known`: what was there after the last audit, if no migration came between. */
+/**
+ * Policies and row-level security that were changed by hand are made again as the migrations stated them.
+ *
+ * @param known what was there after the last audit, if no migration came between
+ * @param changed names of what was found changed by a refresh
+ */
 async function audit(
   wanted: AuditInputs,
   known: AuditOutputs['fingerprints'],
+  changed: readonly string[],
   context: Context,
 ): Promise<AuditOutputs> {
   if (context.preview) return preview(wanted, context);
-  const result = await withDatabase(wanted, context, 'update', (database) => auditDatabase(database, wanted));
+  const result = await withDatabase(wanted, context, 'update', async (database) => {
+    const found = await auditDatabase(database, wanted);
+    const changes = known === undefined ? [] : changesBetween(known, found.fingerprints).map(({ name }) => name);
+    const mended = await restate(database, [...changed, ...changes]);
+    if (mended.length === 0) return found;
+    context.warn(`changed by hand, and made again as the migrations state it: ${mended.join(', ')}`);
+    return auditDatabase(database, wanted);
+  });
   if (result.findings.length > 0) throw new SecurityAuditError(listing(result));
   for (const name of result.unused) context.warn(`exception "${name}" is for nothing that was found: remove it`);
   const changes = known === undefined ? [] : changesBetween(known, result.fingerprints);
   if (changes.length > 0) {
-    const words = { add: 'is new', delete: 'is gone', update: 'is another' };
-    context.warn(
-      `changed since the last audit, and by no migration: ${changes.map(({ name, kind }) => `${name} ${words[kind]}`).join(', ')}`,
-    );
+    context.warn(`changed since the last audit, and by no migration: ${changes.map(inWords).join(', ')}`);
   }
   return outputsOf(wanted, result);
+}
+
+type Change = ReturnType<typeof changesBetween>[number];
+
+const words = { add: 'is new', delete: 'is gone', update: 'is another' } as const;
+const inWords = ({ name, kind }: Change): string => `${name} ${words[kind]}`;
+
+/** Names of the objects that a refresh found changed. */
+function changedIn({ findings = [] }: AuditOutputs): string[] {
+  return findings.flatMap((finding) => /^(.*) is (?:new|gone|another)$/s.exec(finding)?.[1] ?? []);
 }
 
 /** Tells what an audit of the database as it is now would find; what it will be after the update is not known. */
