@@ -49,7 +49,7 @@ async function destroy(stack: string, flags: readonly string[]): Promise<void> {
   const run = await $({
     nothrow: true,
     stdio: ['ignore', 2, 2],
-  })`pulumi destroy --yes --skip-preview --non-interactive ${flags} -s ${stack}`;
+  })`pulumi destroy --yes --skip-preview --refresh=false --non-interactive ${flags} -s ${stack}`;
   if (run.exitCode !== 0)
     throw new Error(`Stack ${stack} was not removed to its end; what says why is above. Run the same command again.`);
 }
