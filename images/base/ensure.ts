@@ -73,7 +73,7 @@ async function build(docker: Docker, reference: string): Promise<EngineImage> {
   await demandSpace();
   const workspace = await mkdtemp(join(workspaces, `${prefix}${process.pid}-`));
   try {
-    const packages = await downloadPackages(workspace, { signal, say });
+    const packages = await downloadPackages(workspace, recipe, { signal, say });
     say('unpacking');
     const root = join(workspace, 'root');
     await mkdir(root, { mode: 0o755 });

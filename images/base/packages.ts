@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import { distributionOf, distributionSources, type SourcesFile, suitesOf } from './apt-sources.ts';
 import { CommandFailed, isDiskFull, run } from './command.ts';
 import { BaseImageProblem } from './problem.ts';
-import { recipe } from './recipe.ts';
 
 export interface DownloadedPackage {
   readonly name: string;
@@ -18,13 +17,20 @@ export const sourcesVariable = 'KIT_BASE_SOURCES';
 /** Milliseconds for one call of apt: more than it needs on a slow line, less than for ever. */
 const patience = 15 * 60_000;
 
+/** Packages asked for by name, and which of their dependencies are left out: regular expressions over names. */
+export interface WantedPackages {
+  readonly packages: readonly string[];
+  readonly without: readonly string[];
+}
+
 /**
- * Downloads what the recipe asks for, with all that it needs, into `directory`, as if nothing were installed yet. Uses
+ * Downloads what is asked for, with all that it needs, into `directory`, as if nothing were installed yet. Uses
  * the machine's apt with its mirrors, proxies and keys, and a state of its own: nothing of the machine changes, and no
  * root is needed. apt checks signatures and digests.
  */
 export async function downloadPackages(
   directory: string,
+  wanted: WantedPackages,
   { signal, say }: { signal: AbortSignal; say(text: string): void },
 ): Promise<DownloadedPackage[]> {
   const sources = await packageSources();
@@ -34,7 +40,7 @@ export async function downloadPackages(
     aptRun(['apt-get', '-c', configuration, '-q', ...args], { signal, cwd: join(directory, 'packages') });
 
   await apt('update');
-  const chosen = chosenPackages(await apt('--simulate', 'install', ...recipe.packages));
+  const chosen = chosenPackages(await apt('--simulate', 'install', ...wanted.packages), wanted.without);
   say(`${chosen.length} packages`);
   await apt('download', ...chosen.map(({ name, version }) => `${name}=${version}`));
 
@@ -46,9 +52,9 @@ export async function downloadPackages(
   });
 }
 
-/** Reads the plan that `apt-get --simulate install` prints, without what the recipe leaves out. */
-export function chosenPackages(plan: string): { name: string; version: string }[] {
-  const unwanted = recipe.without.map((pattern) => new RegExp(`^(${pattern})$`));
+/** Reads the plan that `apt-get --simulate install` prints, without what is left out. */
+export function chosenPackages(plan: string, without: readonly string[]): { name: string; version: string }[] {
+  const unwanted = without.map((pattern) => new RegExp(`^(${pattern})$`));
   const planned = [...plan.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+) /gm)].map(([, name = '', version = '']) => ({
     name: name.replace(/:.*/, ''),
     version,

@@ -1,7 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleFolder, installedBundle } from './bundle.mjs';
 import { SetupError } from './setup-error.mjs';
 
 /**
+ * @import { InstalledBundle } from './bundle.mjs'
  * @import { Kit } from './kit.mjs'
  * @import { Job } from './step-runner.mjs'
  */
@@ -32,18 +35,22 @@ export function systemEnvironment(kit) {
  * @param {{ why: string, alsoDo: string }} options  alsoDo: what else a person without root has to do, as a command
  */
 export async function installPackages(kit, job, packages, { why, alsoDo }) {
+  const bundle = installedBundle(kit);
   const names = packages.join(' ');
   if (!existsSync('/etc/debian_version')) {
     throw new SetupError(`${why}, and this is neither Debian nor Ubuntu`, {
       remedy: `Install what these packages bring there: ${names}. Then run the same command again.`,
     });
   }
+  const archive = bundle && bundledArchive(kit, bundle, why);
+  const apt = ['-q', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3', ...(archive ?? [])];
   if (process.getuid?.() !== 0) {
+    const command = `apt-get ${(archive ?? []).join(' ')}`.trim();
     throw new SetupError(`${why}, and only root can install the packages: ${names}`, {
-      remedy: `sudo apt-get update && sudo apt-get install --no-install-recommends -y ${names} && ${alsoDo}`,
+      remedy: `sudo ${command} update && sudo ${command} install --no-install-recommends -y ${names} && ${alsoDo}`,
     });
   }
-  job.say(`${why}; installing the Debian packages ${names} (apt-get)`);
+  job.say(`${why}; installing the Debian packages ${names} (apt-get${bundle ? ', from the bundle' : ''})`);
   // On SIGINT, apt lets a running dpkg finish; on SIGTERM it leaves it alone with the lock.
   const settings = {
     env: systemEnvironment(kit),
@@ -51,8 +58,50 @@ export async function installPackages(kit, job, packages, { why, alsoDo }) {
     stopSignal: /** @type {const} */ ('SIGINT'),
     grace: 60_000,
   };
-  const apt = ['-q', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
   await job.tool('dpkg', ['--configure', '-a'], settings); // mends what an earlier, interrupted run left half-done
   await job.tool('apt-get', [...apt, 'update'], settings);
   await job.tool('apt-get', [...apt, 'install', '--yes', '--no-install-recommends', ...packages], settings);
+}
+
+/**
+ * Options with which apt knows no archive but the packages of a bundle. They were checked when the bundle was made
+ * (signatures) and when it was installed (digests), so apt does not ask for a signature again.
+ *
+ * @param {Kit} kit
+ * @param {InstalledBundle} bundle
+ * @param {string} why
+ * @returns {string[]}
+ */
+export function bundledArchive(kit, { packages }, why) {
+  const here = distribution(readFileSync('/etc/os-release', 'utf8'));
+  if (packages?.distribution !== here) {
+    throw new SetupError(
+      `${why}, and the bundle that this was installed from has ${packages ? `packages for ${packages.distribution} only` : 'no packages'}; this is ${here}`,
+      { remedy: `Install a Docker engine, 20.10 or newer, in the way of this machine, or make the bundle on ${here}.` },
+    );
+  }
+  const folder = join(bundleFolder(kit), 'packages');
+  const state = join(bundleFolder(kit), 'apt');
+  for (const name of ['lists', 'cache']) mkdirSync(join(state, name, 'partial'), { recursive: true });
+  writeFileSync(join(state, 'bundle.list'), `deb [trusted=yes] file:${encodeURI(folder)} ./\n`);
+  const settings = {
+    'Dir::Etc::sourcelist': join(state, 'bundle.list'),
+    'Dir::Etc::sourceparts': '/dev/null',
+    'Dir::State::lists': join(state, 'lists'),
+    'Dir::Cache': join(state, 'cache'),
+    'APT::Sandbox::User': 'root',
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+}
+
+/**
+ * Which release of which distribution an `os-release` file is about: `debian bookworm`.
+ *
+ * @param {string} osRelease
+ */
+export function distribution(osRelease) {
+  const [id, codename] = ['ID', 'VERSION_CODENAME'].map(
+    (name) => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? 'unknown',
+  );
+  return `${id} ${codename}`;
 }

@@ -11,14 +11,15 @@ import { SetupError } from './setup-error.mjs';
 
 /**
  * Takes the lock, waiting for whoever holds it. The kernel keeps it (flock), bound to our open file: it ends with this
- * process, however that dies, so there is never a stale one to break. Children do not inherit it.
+ * process, however that dies, so there is never a stale one to break. Children do not inherit it; one that is given
+ * `file` holds the lock as long as it runs.
  *
  * @param {string} path
  * @param {object} options
  * @param {string} options.command  what the next one who waits is told
  * @param {(holder: LockHolder | undefined) => void} options.onWait  called once, when it is taken
  * @param {AbortSignal} options.signal  ends the waiting
- * @returns {Promise<() => void>} gives it back
+ * @returns {Promise<{ file: number, release: () => void }>} the open file, and what gives the lock back
  */
 export async function acquireLock(path, { command, onWait, signal }) {
   const file = openSync(path, 'a+');
@@ -33,7 +34,7 @@ export async function acquireLock(path, { command, onWait, signal }) {
     closeSync(file);
     throw error;
   }
-  return () => closeSync(file);
+  return { file, release: () => closeSync(file) };
 }
 
 /**

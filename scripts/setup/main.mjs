@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { demandWholeInstallation } from './bundle.mjs';
 import { exitCodeOf, handOver, interruption, ToolError } from './child-process.mjs';
 import { asksForHelp, commands, usage } from './commands.mjs';
 import { kitEnvironment, shellLine } from './environment.mjs';
@@ -60,6 +61,7 @@ async function setUp(kit, name, steps, signal) {
       remedy: 'Use a Linux machine, or a virtual one.',
     });
   }
+  demandWholeInstallation(kit);
   const progress = createProgress(process.stderr, { live: isWatched() });
   try {
     const found = await ensureSteps(steps, { kit, progress, signal, command: `npm run ${name}` });

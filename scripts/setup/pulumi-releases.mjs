@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { installedBundle } from './bundle.mjs';
 import { kitEnvironment } from './environment.mjs';
 
 /** @import { Kit } from './kit.mjs' */
@@ -27,6 +28,7 @@ export function pulumiReleasesAnswer(kit) {
  * @returns {Promise<boolean>}
  */
 function probe(kit) {
+  if (installedBundle(kit)) return Promise.resolve(false); // no need to wait for it
   const script = `fetch(${JSON.stringify(address)}, { method: 'HEAD', signal: AbortSignal.timeout(8000) })
     .then(() => process.exit(0), () => process.exit(1))`;
   return new Promise((resolve) => {

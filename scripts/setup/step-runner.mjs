@@ -1,5 +1,6 @@
 import { accessSync, appendFileSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { demandNetwork } from './bundle.mjs';
 import { runTool } from './child-process.mjs';
 import { demandDiskSpace } from './disk-space.mjs';
 import { kitEnvironment } from './environment.mjs';
@@ -18,6 +19,7 @@ import { SetupError } from './setup-error.mjs';
  * @typedef {object} Step
  * @property {string} name
  * @property {string} about  what it does, for the person who waits
+ * @property {string} [fetches]  what it gets over the network, for the person whose machine has none
  * @property {readonly string[]} [after]  names of the steps, earlier in the list, that it builds on
  * @property {(kit: Kit) => Promise<string | undefined> | string | undefined} check
  *   Looks, quickly and for real, whether it is in place: what is there, in a few words; undefined where it has to run.
@@ -70,7 +72,7 @@ export async function ensureSteps(steps, { kit, progress, signal, command }) {
   if (found.size === steps.length) return found;
 
   makeFolder(kit);
-  const unlock = await acquireLock(kit.lock, {
+  const lock = await acquireLock(kit.lock, {
     command,
     signal,
     onWait: (holder) =>
@@ -87,7 +89,7 @@ export async function ensureSteps(steps, { kit, progress, signal, command }) {
     return await runMissing(steps, await checkSteps(steps, kit), { kit, progress, signal });
   } finally {
     rmSync(kit.temporary, { recursive: true, force: true });
-    unlock();
+    lock.release();
   }
 }
 
@@ -184,6 +186,7 @@ async function runStep(step, position, { kit, progress, signal }) {
   const folders = [];
   progress.started(step.name, position, step.about);
   try {
+    if (step.fetches) demandNetwork(kit, step.fetches);
     await step.run(kit, {
       log,
       signal,

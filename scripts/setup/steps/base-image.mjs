@@ -15,7 +15,8 @@ const program = join('images', 'base', 'ensure.ts');
 export const baseImage = (purpose) => ({
   name: 'Base image',
   about: 'one image with all servers, from Debian packages',
-  after: ['Node.js', 'npm packages', 'Image source'],
+  fetches: 'Debian packages',
+  after: ['Node.js', 'npm packages', 'Bundled images', 'Image source'],
   disk: (kit) => [
     { what: 'Building the base image', path: kit.directory, bytes: 1e9 },
     { what: 'Base image', path: '/var/lib', bytes: 0.5e9 },

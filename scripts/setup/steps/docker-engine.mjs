@@ -3,6 +3,7 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { installPackages, systemEnvironment } from '../apt.mjs';
+import { installedBundle } from '../bundle.mjs';
 import { askTool } from '../child-process.mjs';
 import { dockerEndpoint, ping } from '../docker-endpoint.mjs';
 import { SetupError } from '../setup-error.mjs';
@@ -42,7 +43,7 @@ export const dockerEngine = {
     const problem = endpointProblem(endpoint, answer);
     if (problem) throw problem;
     if (!findDaemon(kit)) {
-      await installPackages(kit, job, ['docker.io', 'iptables'], {
+      await installPackages(kit, job, ['docker.io', 'iptables', ...(installedBundle(kit) ? ['git'] : [])], {
         why: 'no Docker engine answers and none is installed',
         alsoDo: joinGroup,
       });

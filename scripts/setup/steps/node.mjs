@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { askTool } from '../child-process.mjs';
 import { contentKey } from '../content-key.mjs';
 import { isInside, linkedTool, linkTool } from '../kit.mjs';
@@ -10,7 +10,7 @@ import { isAtLeast } from '../version.mjs';
 
 /**
  * @import { Kit } from '../kit.mjs'
- * @import { Step } from '../step-runner.mjs'
+ * @import { Job, Step } from '../step-runner.mjs'
  */
 
 /** The first one that runs TypeScript without being asked to. */
@@ -25,6 +25,7 @@ const minimum = '22.18';
 export const node = {
   name: 'Node.js',
   about: `a Node.js that is at least ${minimum}`,
+  fetches: 'Node.js from npm',
   disk: (kit) => [{ what: 'Node.js', path: kit.toolchain, bytes: 0.4e9 }],
 
   async check(kit) {
@@ -45,17 +46,59 @@ export const node = {
     }
     if (!existsSync(folder(kit))) {
       job.say(`this machine's is ${process.version}; using a newer one from npm, in .kit only`);
-      const project = job.temporaryFolder();
-      writeProject(kit, project);
-      const { command, args, env } = npmCleanInstall(kit);
-      await job.tool(command, args, { cwd: project, env });
-      renameSync(join(project, 'node_modules'), folder(kit));
-      removeOthers(kit.toolchain, 'node-', folder(kit));
+      await fetchNode(kit, job);
     }
     linkTool(kit, 'npm', join(folder(kit), 'npm', 'bin', 'npm-cli.js'));
     linkTool(kit, 'node', join(folder(kit), packageName, 'bin', 'node'));
   },
 };
+
+/**
+ * The same Node.js and npm for another machine: in .kit, whatever this one has.
+ *
+ * @type {Step}
+ */
+export const nodeToCarry = {
+  name: 'Node.js to carry',
+  about: 'the Node.js that toolchain/node pins',
+  after: ['Node.js'],
+  disk: (kit) => [{ what: 'Node.js', path: kit.toolchain, bytes: 0.4e9 }],
+
+  async check(kit) {
+    const { folder: name, program } = toolchainNode(kit);
+    const version = await askTool(join(kit.toolchain, name, program), ['--version'], { env: kit.env });
+    return version === undefined ? undefined : `${version}, from npm`;
+  },
+
+  run: (kit, job) => fetchNode(kit, job),
+};
+
+/**
+ * Where the pinned Node.js lies, once it is there: a folder of `.kit/toolchain`, and two paths in it.
+ *
+ * @param {Kit} kit
+ */
+export function toolchainNode(kit) {
+  return {
+    folder: basename(folder(kit)),
+    program: join(packageName, 'bin', 'node'),
+    npm: join('npm', 'bin', 'npm-cli.js'),
+  };
+}
+
+/**
+ * @param {Kit} kit
+ * @param {Job} job
+ */
+async function fetchNode(kit, job) {
+  const project = job.temporaryFolder();
+  writeProject(kit, project);
+  const { command, args, env } = npmCleanInstall(kit);
+  await job.tool(command, args, { cwd: project, env });
+  rmSync(folder(kit), { recursive: true, force: true });
+  renameSync(join(project, 'node_modules'), folder(kit));
+  removeOthers(kit.toolchain, 'node-', folder(kit));
+}
 
 const packageName = `node-linux-${process.arch}`;
 

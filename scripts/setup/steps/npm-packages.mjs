@@ -29,6 +29,7 @@ import { npmCleanInstall } from '../npm.mjs';
 export const npmPackages = {
   name: 'npm packages',
   about: 'npm ci',
+  fetches: 'packages from npm',
   after: ['Node.js'],
   disk: (kit) => [{ what: 'npm packages and the cache of npm', path: kit.root, bytes: 0.8e9 }],
 

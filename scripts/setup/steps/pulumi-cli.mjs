@@ -1,5 +1,5 @@
 import { accessSync, constants, copyFileSync, existsSync, readFileSync, realpathSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { askTool, ToolError } from '../child-process.mjs';
 import { contentKey } from '../content-key.mjs';
 import { demandDiskSpace } from '../disk-space.mjs';
@@ -29,6 +29,7 @@ const languageHost = 'pulumi-language-nodejs';
 export const pulumiCli = {
   name: 'Pulumi CLI',
   about: `a Pulumi that is at least ${minimum}`,
+  fetches: 'Pulumi from its release host, or what it is built from',
   after: ['Node.js'],
   disk: (kit) => [{ what: 'Pulumi', path: kit.toolchain, bytes: 0.3e9 }],
 
@@ -55,6 +56,35 @@ export const pulumiCli = {
     if (isInside(folder, kit.toolchain)) removeOthers(kit.toolchain, 'pulumi-', folder);
   },
 };
+
+/**
+ * A Pulumi CLI for another machine: in .kit, whatever this one has on its PATH.
+ *
+ * @type {Step}
+ */
+export const pulumiToCarry = {
+  name: 'Pulumi CLI to carry',
+  about: 'a Pulumi CLI in .kit/toolchain',
+  after: ['Pulumi CLI'],
+  disk: (kit) => [{ what: 'Pulumi', path: kit.toolchain, bytes: 0.3e9 }],
+
+  check: (kit) => toolchainPulumi(kit),
+
+  async run(kit, job) {
+    (await release(kit, job)) ?? (await build(kit, job));
+  },
+};
+
+/**
+ * The folder of `.kit/toolchain` with the CLI and its language host; undefined before it is there.
+ *
+ * @param {Kit} kit
+ * @returns {string | undefined}
+ */
+export function toolchainPulumi(kit) {
+  const folder = [releaseFolder(kit), buildFolder(kit)].find((made) => existsSync(made));
+  return folder && basename(folder);
+}
 
 /**
  * Where a linked CLI comes from; undefined where it is one of ours that has been superseded.

@@ -34,7 +34,7 @@ describe('the lock', () => {
     const path = join(temporaryFolder(), 'lock');
     for (let round = 0; round < 2; round += 1) {
       const { acquired, waits } = acquire(path);
-      const release = await acquired;
+      const { release } = await acquired;
       expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ pid: process.pid, command: 'npm test' });
       release();
       expect(waits).toEqual([]);
@@ -48,7 +48,7 @@ describe('the lock', () => {
     await until('we wait', () => waits.length > 0);
     expect(waits).toEqual([expect.objectContaining({ pid: holder.pid, command: 'npm run up' })]);
     let had = false;
-    const done = acquired.then((release) => {
+    const done = acquired.then(({ release }) => {
       had = true;
       release();
     });
@@ -60,13 +60,25 @@ describe('the lock', () => {
 
   it('is not held by the processes that its holder starts', async () => {
     const path = join(temporaryFolder(), 'lock');
-    const release = await acquire(path).acquired;
+    const { release } = await acquire(path).acquired;
     const child = spawn('sleep', ['60'], { stdio: 'ignore' });
     onTestFinished(() => void child.kill());
     release();
     const { acquired, waits } = acquire(path);
-    (await acquired)();
+    (await acquired).release();
     expect(waits).toEqual([]);
+  });
+
+  it('is held on by a process that is given its file, when the holder itself is gone', async () => {
+    const path = join(temporaryFolder(), 'lock');
+    const { file, release } = await acquire(path).acquired;
+    const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', file] });
+    onTestFinished(() => void child.kill());
+    release();
+    const { acquired, waits } = acquire(path);
+    await until('we wait', () => waits.length > 0);
+    child.kill();
+    (await acquired).release();
   });
 
   it('is waited for no longer than the person wants', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { chosenPackages } from '../../../images/base/packages.ts';
+import { recipe } from '../../../images/base/recipe.ts';
 
 test('of what apt would install, the base image gets what its servers need', () => {
   const plan = [
@@ -15,7 +16,7 @@ test('of what apt would install, the base image gets what its servers need', () 
     'Inst redis-server [5:7.0.14-1] (5:7.0.15-1~deb12u7 Debian-Security:12/oldstable-security [amd64])',
     'Conf libc6 (2.36-9+deb12u14 Debian:12.15/oldstable [amd64])',
   ].join('\n');
-  expect(chosenPackages(plan)).toEqual([
+  expect(chosenPackages(plan, recipe.without)).toEqual([
     { name: 'libc6', version: '2.36-9+deb12u14' },
     { name: 'libgdbm6', version: '1.23-3' },
     { name: 'postgresql-15', version: '15.20-0+deb12u1' },
