@@ -12,11 +12,18 @@ export interface Environment {
     tier?: Tier;
     /** The code of the problem that is answered. */
     code?: string;
+    /** The status that the client gets where it is not that of the reply: no reply of the app's can be a 101. */
+    answered?: number;
   };
 }
 
 export type App = OpenAPIHono<Environment>;
 export type RequestContext = Context<Environment>;
+
+/** The status that the client gets. */
+export function statusOf(c: RequestContext): number {
+  return c.get('answered') ?? c.res.status;
+}
 
 /** Names the tier in the reply and in the log. */
 export function answeredBy(c: RequestContext, tier: Tier): void {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
-import type { Environment } from './environment.ts';
+import { type Environment, statusOf } from './environment.ts';
 
 /** From so many milliseconds on, a request or an operation is worth a warning. */
 export const slowMilliseconds = 500;
@@ -29,7 +29,7 @@ export function requestLog(parts: {
     if (isStopping()) c.header('connection', 'close');
     await next();
     const milliseconds = Math.round((performance.now() - started) * 10) / 10;
-    const { status } = c.res;
+    const status = statusOf(c);
     const path = c.req.path.slice(0, 100);
     const isSlow = milliseconds > slowMilliseconds && !longPaths.has(path);
     const level = status >= 500 || isSlow ? 'warn' : quietPaths.has(path) ? 'debug' : 'info';

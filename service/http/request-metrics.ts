@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Environment, RequestContext } from './environment.ts';
+import { type Environment, type RequestContext, statusOf } from './environment.ts';
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
@@ -13,7 +13,7 @@ export function requestMetrics(metrics: Metrics): MiddlewareHandler<Environment>
     metrics.requestAnswered({
       method: methods.has(c.req.method) ? c.req.method : 'other',
       route: routeOf(c),
-      status: c.res.status,
+      status: statusOf(c),
       tier: c.get('tier') ?? 'none',
       seconds: (performance.now() - started) / 1000,
     });

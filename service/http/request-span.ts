@@ -1,6 +1,6 @@
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { MiddlewareHandler } from 'hono';
-import type { Environment } from './environment.ts';
+import { type Environment, statusOf } from './environment.ts';
 import { routeOf } from './request-metrics.ts';
 
 const tracer = trace.getTracer('http');
@@ -17,17 +17,17 @@ export function requestSpan(): MiddlewareHandler<Environment> {
     return tracer.startActiveSpan(c.req.method, { kind: SpanKind.SERVER }, theirs, async (span) => {
       await next();
       if (span.isRecording()) {
-        const route = routeOf(c);
+        const [route, status] = [routeOf(c), statusOf(c)];
         span.updateName(`${c.req.method} ${route}`);
         span.setAttributes({
           'http.request.method': c.req.method,
           'http.route': route,
-          'http.response.status_code': c.res.status,
+          'http.response.status_code': status,
           'conversation.tier': c.get('tier') ?? 'none',
           'conversation.code': c.get('code') ?? 'ok',
           'conversation.request_id': c.get('requestId'),
         });
-        if (c.res.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+        if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       }
       span.end();
     });

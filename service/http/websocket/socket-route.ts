@@ -42,6 +42,7 @@ export function addSocketRoute(app: App, sockets: SocketServer): void {
   app.openAPIRegistry.registerPath(socketRoute);
   app.get(socketRoute.path, (c) => {
     sockets.admit(c.req.raw, c.get('caller'));
-    return c.body(null, 204); // the socket server answers 101
+    c.set('answered', 101); // by the socket server
+    return c.body(null, 204);
   });
 }

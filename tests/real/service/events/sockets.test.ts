@@ -61,6 +61,10 @@ describe('opening a socket', () => {
     expect(browser.socket.protocol).toBe('conversation-kit.v1');
     expect(browser.socket.extensions).toBe('');
     for (const each of [client, browser]) expect(await each.close()).toBe(1000);
+    expect(api.lines.map((line) => JSON.parse(line)).filter(({ path }) => path === '/ws')).toMatchObject([
+      { status: 101 },
+      { status: 101 },
+    ]);
   });
 
   it('is refused with a status before it begins', async () => {
