@@ -7,11 +7,12 @@ import { MemoryStore } from './memory/memory-store.ts';
 import { OpenOutbox } from './outbox/open-outbox.ts';
 import type { OutboxDesk } from './outbox/outbox-desk.ts';
 import { OutboxFailed } from './outbox/outbox-file.ts';
-import { RedisConnection, RedisRefused, type RedisSettings } from './redis/redis-connection.ts';
+import { RedisConnection, type RedisSettings } from './redis/redis-connection.ts';
 import { RedisStore } from './redis/redis-store.ts';
 import { RecordChanges } from './supabase/record-changes.ts';
 import type { SupabaseSettings } from './supabase/supabase-calls.ts';
-import { SupabaseRefused, SupabaseStore } from './supabase/supabase-store.ts';
+import { SupabaseStore } from './supabase/supabase-store.ts';
+import { isRefusal, type Missing, wayToStart } from './way-to-start.ts';
 
 export const backends = ['dual', 'redis', 'supabase', 'memory'] as const;
 
@@ -81,66 +82,83 @@ export async function openStorage(settings: StorageSettings, log: Logger, start:
   const { backend, fallback } = settings;
   const outbox = openOutbox(settings);
   const isKnownBox = outbox?.wasReached ?? false;
-  const signal = isKnownBox ? AbortSignal.any([start, AbortSignal.timeout(patienceOfKnownBox)]) : start;
   const redis = settings.redis && openRedis(settings.redis, backend === 'redis', log);
   const supabase = settings.supabase && new SupabaseStore(settings.supabase);
-  const close = async (store?: ConversationStore) => {
-    await (store ?? supabase)?.close();
-    if (store === undefined) outbox?.close();
-    await redis?.close();
-  };
-  const [redisStart, supabaseStart] = await Promise.allSettled([
-    redis?.untilReady(signal),
-    supabase?.untilReady(signal),
-  ]);
-  const failed =
-    supabaseStart.status === 'rejected' ? supabaseStart : redisStart.status === 'rejected' ? redisStart : undefined;
-  const failure = failed && new StorageFailedError(backend, failed.reason);
-  if (supabaseStart.status === 'fulfilled' && !isKnownBox) await outbox?.noteReached();
-  const isRefused = [supabaseStart, redisStart].some((each) => each.status === 'rejected' && isRefusal(each.reason));
-  const goesOn = isKnownBox && !isRefused && !start.aborted;
+  const signal = isKnownBox ? AbortSignal.any([start, AbortSignal.timeout(patienceOfKnownBox)]) : start;
+  const missing = await missingOf(supabase?.untilReady(signal), redis?.untilReady(signal));
+  if (missing.supabase === undefined && !isKnownBox) await outbox?.noteReached();
 
-  if (failure !== undefined && goesOn) {
-    log.error(
-      { err: failure },
-      `started without ${startedWithout(supabaseStart, redisStart)}: it was reached before from here`,
-    );
-  } else if (failure !== undefined && fallback === undefined) {
-    await close();
-    throw failure;
+  const err = missing.supabase ?? missing.redis;
+  const way = wayToStart({ backend, fallback, missing, isKnownBox, isOver: start.aborted });
+  if (way === 'failed' || way === 'memory') {
+    await supabase?.close();
+    outbox?.close();
+    await redis?.close();
+    const failure = new StorageFailedError(backend, err);
+    if (way === 'failed') throw failure;
+    log.warn({ err: failure }, 'started in memory');
+    return inMemory(backend);
   }
-  // Without hot copies dual is slower, and nothing is lost; without its record any backend is no more than memory.
-  const hasRecord = failure === undefined || goesOn || (backend === 'dual' && supabaseStart.status === 'fulfilled');
-  if (failure !== undefined && !goesOn)
-    log.warn({ err: failure }, hasRecord ? 'started without hot copies' : 'started in memory');
-  if (!hasRecord) {
-    await close();
-    const store = new MemoryStore();
-    const warning = `"${backend}" could not start: conversations are in the memory of this process, until it ends`;
-    const beside = besideConversations(undefined, undefined, undefined);
-    return { store, beside, warning, redis: undefined, figures: {}, outbox: undefined, close: () => store.close() };
-  }
+  if (way === 'known box') log.error({ err }, `${startedWithout(missing)}: it was reached before from here`);
+  if (way === 'cold') log.warn({ err }, 'started without hot copies');
+  return assembled({ supabase, redis, outbox, startError: missing.supabase, log });
+}
+
+async function missingOf(supabase: Promise<void> | undefined, redis: Promise<void> | undefined): Promise<Missing> {
+  const [supabaseStart, redisStart] = await Promise.allSettled([supabase, redis]);
+  const reasonOf = (each: PromiseSettledResult<void>) => (each.status === 'rejected' ? each.reason : undefined);
+  return { supabase: reasonOf(supabaseStart), redis: reasonOf(redisStart) };
+}
+
+function startedWithout({ supabase, redis }: Missing): string {
+  const names = [...(supabase === undefined ? [] : ['Supabase']), ...(redis === undefined ? [] : ['Redis'])];
+  return `started without ${names.join(' and without ')}`;
+}
+
+function inMemory(backend: string): Storage {
+  const store = new MemoryStore();
+  return {
+    store,
+    beside: besideConversations(undefined, undefined, undefined),
+    warning: `"${backend}" could not start: conversations are in the memory of this process, until it ends`,
+    redis: undefined,
+    figures: {},
+    outbox: undefined,
+    close: () => store.close(),
+  };
+}
+
+interface Parts {
+  readonly supabase: SupabaseStore | undefined;
+  readonly redis: RedisConnection | undefined;
+  readonly outbox: OpenOutbox | undefined;
+  /** Why Supabase was not there at the start; undefined when it was. */
+  readonly startError: unknown;
+  readonly log: Logger;
+}
+
+function assembled({ supabase, redis, outbox, startError, log }: Parts): Storage {
   const hot = redis && supabase && openHotCopies(redis, log);
   const inner = storeOf(redis, supabase, hot);
-  const figures = {
-    ...(hot === undefined ? {} : { hotCopyLooks: () => hot.looks }),
-    ...(supabase === undefined ? {} : { supabaseConnections: () => supabase.connections }),
+  const around = supabase && outbox?.around({ inner, supabase, hot, startError, log });
+  const store = around?.store ?? inner;
+  return {
+    store,
+    beside: besideConversations(redis, supabase, hot),
+    warning: undefined,
+    redis,
+    figures: {
+      ...(hot === undefined ? {} : { hotCopyLooks: () => hot.looks }),
+      ...(supabase === undefined ? {} : { supabaseConnections: () => supabase.connections }),
+    },
+    changes: supabase && new RecordChanges(supabase.calls),
+    copies: hot,
+    outbox: around?.desk,
+    close: async () => {
+      await store.close();
+      await redis?.close();
+    },
   };
-  const beside = besideConversations(redis, supabase, hot);
-  const watched = { beside, changes: supabase && new RecordChanges(supabase.calls), copies: hot };
-  if (outbox === undefined || supabase === undefined)
-    return {
-      store: inner,
-      warning: undefined,
-      redis,
-      figures,
-      ...watched,
-      outbox: undefined,
-      close: () => close(inner),
-    };
-  const startError = supabaseStart.status === 'rejected' ? supabaseStart.reason : undefined;
-  const { store, desk } = outbox.around({ inner, supabase, hot, startError, log });
-  return { store, warning: undefined, redis, figures, ...watched, outbox: desk, close: () => close(store) };
 }
 
 function openOutbox({ backend, supabase, outboxDirectory }: StorageSettings): OpenOutbox | undefined {
@@ -154,15 +172,6 @@ function openOutbox({ backend, supabase, outboxDirectory }: StorageSettings): Op
 
 function openHotCopies(redis: RedisConnection, log: Logger): HotCopies {
   return new HotCopies(redis, (error) => log.warn({ err: error }, 'a hot copy could not be kept'));
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof RedisRefused || error instanceof SupabaseRefused;
-}
-
-function startedWithout(supabase: PromiseSettledResult<void>, redis: PromiseSettledResult<void>): string {
-  const names = [supabase.status === 'rejected' ? ['Supabase'] : [], redis.status === 'rejected' ? ['Redis'] : []];
-  return names.flat().join(' and without ');
 }
 
 function storeOf(
