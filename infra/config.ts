@@ -146,6 +146,12 @@ const secretKeys = [
   'supabaseSecretKey',
   'supabaseJwtSecret',
 ] as const satisfies ConfigKey[];
+
+/** Whether the value of a key is a secret. */
+export function isSecretKey(key: string): boolean {
+  return (secretKeys as readonly string[]).includes(key);
+}
+
 /** A project that the Management API is asked for, or asked to make. */
 const managedKeys = [
   'supabaseProjectRef',
@@ -232,7 +238,7 @@ export function parseConfig(stack: string, given: RawConfig): Settings {
     const result = schema.safeParse(text);
     if (result.success) values[key] = result.data;
     else {
-      const shown = (secretKeys as readonly string[]).includes(key) ? 'the value (secret)' : JSON.stringify(text);
+      const shown = isSecretKey(key) ? 'the value (secret)' : JSON.stringify(text);
       mistakes.push(`${key}: ${shown} ${result.error.issues.map(({ message }) => message).join(', ')}`);
     }
   }

@@ -3,6 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { loadConfig } from './config.ts';
 import { Edge } from './docker/edge.ts';
 import { outboxVolume } from './docker/outbox.ts';
+import { presentImages } from './docker/present-images.ts';
 import { Redis } from './docker/redis.ts';
 import { RedisCommander } from './docker/redis-commander.ts';
 import { ServiceRelease } from './docker/service-release.ts';
@@ -13,6 +14,7 @@ import { ReleaseGate } from './kit/release-gate.ts';
 import { Secret } from './kit/secret.ts';
 import { preflight, publishedPorts } from './preflight.ts';
 import { assertFits, profiles, type Role } from './profiles.ts';
+import { releaseManifest } from './release-manifest.ts';
 import { ConversationSchema } from './supabase/conversation-schema.ts';
 import { EmbeddedProject } from './supabase/embedded-project.ts';
 import { hostedProject } from './supabase/hosted-project.ts';
@@ -30,7 +32,7 @@ if (!pulumi.runtime.isDryRun())
 
 const engine = new docker.Provider('engine', settings.dockerHost ? { host: settings.dockerHost } : {});
 const onBox = { providers: { docker: engine } };
-const images = stackImages(settings.images, onBox);
+const images = stackImages(settings.images, await presentImages(settings.dockerHost), onBox);
 const network = new docker.Network(
   'network',
   { name: settings.namespace, labels: labels(settings.namespace, 'network') },
@@ -99,6 +101,13 @@ export const dockerHost = settings.dockerHost;
 export const certificates = settings.acmeEmail === undefined ? 'own' : 'acme';
 export const schemaHead = schema?.head;
 export const schemaContracts = schema?.contracts;
+export const manifest = releaseManifest({
+  release: releaseId,
+  images: images.made,
+  schemaHead: schema?.head ?? '',
+  schemaContracts: schema?.contracts ?? {},
+  settings,
+});
 export { embedded };
 export const supabaseUrl = project.administration?.url;
 export const supabasePublishableKey = project.connection.publishableKey;

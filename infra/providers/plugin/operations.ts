@@ -30,13 +30,14 @@ export class ResourceOperations<Config> {
   async check(request: provider.CheckRequest, context: ResourceContext<Config>): Promise<provider.CheckResponse> {
     const { definition } = this;
     const given = decodeProperties(request.getNews());
-    const stored = request.hasOlds() ? decodeProperties(request.getOlds()).bookkeeping : undefined;
+    const old = request.hasOlds() ? decodeProperties(request.getOlds()) : undefined;
+    const stored = old?.bookkeeping;
     const naming = { ...context, naming: namingOf(request) };
     const complete = (await definition.defaults?.(given.values, stored, naming)) ?? given.values;
     const { values, failures: shapeFailures } = validate(definition.inputs, complete);
     const failures = [...shapeFailures];
     if (failures.length === 0 && !containsUnknown(values))
-      failures.push(...((await definition.check?.(values, context)) ?? []));
+      failures.push(...((await definition.check?.(values, context, old?.values)) ?? []));
     const recorded = definition.recorded?.(values, given.values, stored) ?? values;
     const response = new provider.CheckResponse();
     response.setInputs(encodeProperties(recorded, given.secrets));

@@ -85,8 +85,11 @@ export interface ResourceDefinition<Inputs extends object, Outputs extends objec
    * the same resource expect to find. They are in `stored` and taken out of what everything else here gets.
    */
   recorded?(inputs: GivenInputs, given: GivenInputs, stored: GivenInputs | undefined): GivenInputs;
-  /** Checks beyond shape, such as files that must exist. Called when the shape is right and all inputs are known. */
-  check?(inputs: Inputs, context: ResourceContext<Config>): Promise<CheckFailure[]>;
+  /**
+   * Checks beyond shape, such as files that must exist. Called when the shape is right and all inputs are known. `stored`
+   * are the inputs of the resource that is there already.
+   */
+  check?(inputs: Inputs, context: ResourceContext<Config>, stored: GivenInputs | undefined): Promise<CheckFailure[]>;
   /** `diff` is called although new inputs are unknown, too: they are `unknownValue` then, whatever their type says. */
   readonly diffsUnknowns?: boolean;
   /** Default: a deep comparison of old and new inputs. Called when all new inputs are known. */
@@ -150,7 +153,7 @@ export interface AnyResourceDefinition<Config> {
     context: NamingContext<Config>,
   ): GivenInputs | Promise<GivenInputs>;
   recorded?(inputs: GivenInputs, given: GivenInputs, stored: GivenInputs | undefined): GivenInputs;
-  check?(inputs: object, context: ResourceContext<Config>): Promise<CheckFailure[]>;
+  check?(inputs: object, context: ResourceContext<Config>, stored: GivenInputs | undefined): Promise<CheckFailure[]>;
   diff?(
     old: StoredResource<object, object>,
     news: object,

@@ -13,6 +13,7 @@ const volumeType = 'docker:index/volume:Volume';
 
 class AnyImage extends pulumi.ComponentResource {
   readonly reference: string;
+  readonly engineId = pulumi.output('sha256:1');
   constructor(reference: string) {
     super('test:Image', 'image');
     this.reference = reference;

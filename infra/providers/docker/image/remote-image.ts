@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { CheckFailure, ResourceDefinition } from '../../plugin/resource.ts';
 import { type DockerConfig, engineOf } from '../config.ts';
@@ -94,7 +95,8 @@ export const remoteImage: ResourceDefinition<RemoteImageInputs, RemoteImageOutpu
   stableOutputs: ['id', 'imageId', 'repoDigest'],
   diffsUnknowns: true,
   recorded: (values, given) => withNotes(remoteImageInputs, values, given),
-  check: async (inputs) => checkBuild(inputs),
+  // What was built before may have lost its context since: it is not built again.
+  check: async (inputs, _context, stored) => (isDeepStrictEqual(stored?.build, inputs.build) ? [] : checkBuild(inputs)),
   diff: async (old, news) => inputDifferences(old.inputs, news, remoteImageComparison, withDefaults),
   create: async (inputs, context) => {
     const docker = await engineOf(context);
