@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
+import { isWithin, privateNetworks } from '../ssh/networks.ts';
 import { type ProfileName, profileNames } from './profiles.ts';
 
 /** A whole number given as text, as Pulumi stores every plain value. */
@@ -43,7 +45,9 @@ const keys = {
     .describe('Where base images come from: pinned public images, or one base image built from Debian packages.'),
   bindAddress: z
     .union([z.ipv4('must be an IPv4 address'), z.ipv6('must be an IPv6 address')])
-    .describe('Address of the box on which Caddy listens. Everything else listens on loopback or not at all.'),
+    .describe(
+      'Address of the box on which Caddy listens; on `optiplex` loopback or its address in the LAN. Everything else listens on loopback or not at all.',
+    ),
   httpPort: port.describe('Port of the redirect to HTTPS.'),
   httpsPort: port.describe('Port of the service.'),
   siteAddress: hostname.describe('Host name in the certificate and in the address of the service.'),
@@ -259,9 +263,19 @@ function profileOf(stack: string, given: RawConfig, mistakes: string[]): Profile
   return 'local';
 }
 
+/** Loopback, and what is not routed on the internet. */
+const homeNetworks = ['127.0.0.0/8', '::1/128', ...privateNetworks];
+
 /** Mistakes that lie between keys, not in one. */
 function contradictions(text: Record<string, string>): string[] {
   const found: string[] = [];
+  const { profile, bindAddress = '' } = text;
+  if (profile === 'optiplex' && isIP(bindAddress) && !homeNetworks.some((network) => isWithin(bindAddress, network))) {
+    found.push(
+      `bindAddress: ${bindAddress} is reached from beyond the LAN, where the box optiplex publishes nothing: ` +
+        'use 127.0.0.1, or its own address in the LAN (10.…, 172.16.… to 172.31.…, 192.168.…)',
+    );
+  }
   const ports = ['httpPort', 'httpsPort', ...(text.supabase === 'embedded' ? ['supabasePort', 'postgresPort'] : [])];
   if (text.redisCommander === 'true') ports.push('redisCommanderPort');
   for (const [index, key] of ports.entries()) {

@@ -39,6 +39,21 @@ describe('the configuration of a stack', () => {
     expect(parseConfig('optiplex', { redisCommander: 'true' }).redisCommander).toBe(true);
   });
 
+  it.each(['0.0.0.0', '::', '203.0.113.7', '172.32.0.1', '2001:db8::1'])(
+    'publishes nothing of the home server beyond the LAN: not on %s',
+    (bindAddress) => {
+      expect(mistakesOf('optiplex', { bindAddress })).toEqual([
+        expect.stringMatching(/^bindAddress: .+ is reached from beyond the LAN.*192\.168/),
+      ]);
+      expect(mistakesOf('ryzen', { bindAddress })).toEqual([]);
+    },
+  );
+
+  it.each(['127.0.0.1', '::1', '192.168.1.20', '10.0.0.5', '172.31.2.3', 'fd00::1'])(
+    'lets the home server listen on %s',
+    (bindAddress) => expect(mistakesOf('optiplex', { bindAddress })).toEqual([]),
+  );
+
   it('lists every mistake at once', () => {
     const mistakes = mistakesOf('local', {
       httpPort: 'eighty',
