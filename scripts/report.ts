@@ -32,11 +32,17 @@ export function announce(step: string): void {
   console.error(`\n▸ ${step}`);
 }
 
-/** Ends the process with one readable message: the error's and those of its causes, no stack. */
-export function fail(error: unknown, code: number): never {
-  for (let cause = error, indent = ''; cause !== undefined; indent = '  because: ') {
-    console.error(`${indent}${cause instanceof Error ? cause.message : String(cause)}`);
-    cause = cause instanceof Error ? cause.cause : undefined;
+/** An error in words: its message and those of its causes, a line each, no stack. */
+export function reasons(error: unknown): string {
+  const lines: string[] = [];
+  for (let cause = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
+    lines.push(`${lines.length === 0 ? '' : '  because: '}${cause instanceof Error ? cause.message : String(cause)}`);
   }
+  return lines.join('\n');
+}
+
+/** Ends the process with one readable message. */
+export function fail(error: unknown, code: number): never {
+  console.error(reasons(error));
   process.exit(code);
 }

@@ -15,6 +15,8 @@ const outputs = z.object({
   supabaseUrl: z.url(),
   supabasePublishableKey: z.string(),
   supabaseSecretKey: z.string(),
+  /** Of the database, with its password; undefined where only a token for it is known. */
+  databaseUrl: z.string().optional(),
   redisCommanderUrl: z.url().optional(),
   embedded: z.boolean(),
 });

@@ -1,12 +1,12 @@
-import { $ } from 'zx';
 import { commandArguments, exitCode } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
+import { prepareStack } from './prepare-stack.ts';
 import { pulumiUp } from './pulumi-update.ts';
 import { announce, fail, table } from './report.ts';
 import { duration } from './setup/duration.mjs';
 import { showBroken, showOutcome, showOutcomes } from './smoke/report.ts';
 import { smokeTest } from './smoke/smoke-test.ts';
-import { configValue, type StackOutputs, setConfig, stackExists, stackOutputs } from './stack.ts';
+import { type StackOutputs, stackOutputs } from './stack.ts';
 
 const usage = `npm run up -- [options]
 
@@ -14,6 +14,8 @@ Deploys the stack and smoke-tests it. Run it again at any time: what is up to da
 
   --stack <name>          local (default), ryzen, optiplex, or one of your own
   --config <key>=<value>  set a configuration key first; may be given more than once (docs/configuration.md)
+  --accept-volume <name>  a volume with data that is gone, or is another one, is taken as it is from now on, its loss
+                          accepted; may be given more than once (docs/drift.md)
   --no-smoke              leave the smoke tests out
   --json                  print the result as JSON on standard output
   --help
@@ -24,6 +26,7 @@ async function up(): Promise<void> {
   const options = commandArguments(usage, {
     stack: { type: 'string', default: 'local' },
     config: { type: 'string', multiple: true, default: [] },
+    'accept-volume': { type: 'string', multiple: true, default: [] },
     'no-smoke': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   });
@@ -31,6 +34,9 @@ async function up(): Promise<void> {
   const started = performance.now();
   await prepareStack(stack, options.config.map(assignment));
 
+  const accepted = options['accept-volume'];
+  // The provider of the volumes reads it: Pulumi hands its environment on.
+  if (accepted.length > 0) process.env.CONVERSATION_KIT_ACCEPT_VOLUME = accepted.join(',');
   announce(`Deploying stack ${stack}`);
   await pulumiUp(stack);
   const outputs = await stackOutputs(stack);
@@ -48,19 +54,6 @@ async function up(): Promise<void> {
   const at = places(stack, outputs, await saveAuthority(outputs));
   if (json) console.log(JSON.stringify({ stack, milliseconds: Math.round(took), ...at }));
   else showPlaces(stack, at, took);
-}
-
-/** Creates the stack and its configuration where they are not there yet. */
-async function prepareStack(stack: string, assignments: readonly (readonly [string, string])[]): Promise<void> {
-  if (!(await stackExists(stack))) {
-    announce(`Creating stack ${stack}`);
-    await $({ quiet: true })`pulumi stack init ${stack} --no-select`;
-  }
-  const source = process.env.KIT_IMAGES;
-  if (stack === 'local' && source && (await configValue(stack, 'images')) === undefined) {
-    await setConfig(stack, 'images', source);
-  }
-  for (const [key, value] of assignments) await setConfig(stack, key, value);
 }
 
 function assignment(text: string): [key: string, value: string] {

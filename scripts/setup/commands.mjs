@@ -29,6 +29,16 @@ export const commands = {
     needs: (args, root) => onStack(args, root, [...local, baseImage({ for: 'stack' })]),
     runs: ['script', 'scripts/up.ts'],
   },
+  deploy: {
+    summary: 'deploy a stack that people use: shown, confirmed, copied, tested, rolled back by itself (-- --help)',
+    needs: (args, root) => onStack(args, root, [...local, baseImage({ for: 'stack' })]),
+    runs: ['script', 'scripts/deploy.ts'],
+  },
+  history: {
+    summary: 'list what was deployed, when, by whom and with what verdict',
+    needs: (args) => (asksForHelp(args) ? typescript : pulumi),
+    runs: ['script', 'scripts/history.ts'],
+  },
   down: {
     summary: 'take the stack down; its data stays (-- --volumes: that, too)',
     needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),

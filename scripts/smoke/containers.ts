@@ -4,6 +4,8 @@ import type { StackOutputs } from '../stack.ts';
 
 /** What the smoke tests do to the containers of one stack, through the Docker command. */
 export interface Containers {
+  /** What the container of a role is called on the engine. */
+  name(role: string): Promise<string>;
   restart(role: string): Promise<void>;
   stop(role: string): Promise<void>;
   start(role: string): Promise<void>;
@@ -37,6 +39,7 @@ export function stackContainers({ namespace, dockerHost }: Pick<StackOutputs, 'n
     return name;
   };
   return {
+    name: named,
     restart: async (role) => {
       await quiet`docker restart ${await named(role)}`;
     },
