@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stackFileValue } from '../../../scripts/setup/stack-file.mjs';
-import { tunnelCommand } from '../../../scripts/ssh-tunnel.ts';
 
 let root: string;
 beforeAll(() => {
@@ -29,12 +28,4 @@ it('reads plain values as Pulumi writes them, and no secrets', () => {
   expect(stackFileValue(root, 'box', 'databaseUrl')).toBeUndefined();
   expect(stackFileValue(root, 'box', 'Port')).toBeUndefined();
   expect(stackFileValue(root, 'none', 'dockerHost')).toBeUndefined();
-});
-
-it('opens a tunnel that says when it stands and ends with its reader', () => {
-  const to = { address: '127.0.0.1', port: 443 };
-  expect(tunnelCommand({ host: 'box', user: 'deploy' }, '/tmp/t', to).join(' ')).toBe(
-    "ssh -o ExitOnForwardFailure=yes -L /tmp/t:127.0.0.1:443 -o ConnectTimeout=30 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o BatchMode=yes -T -l deploy -- box sh -c 'echo open; exec cat'",
-  );
-  expect(tunnelCommand({ host: 'box' }, '/tmp/t', { ...to, address: '::1' })).toContain('/tmp/t:[::1]:443');
 });
