@@ -29,5 +29,10 @@ export function dataVolume(name: string, args: DataVolumeArgs, opts: pulumi.Cust
     },
     withoutProvider,
   );
-  return new docker.Volume(name, { name: volume, labels: own }, { ...opts, protect: true, dependsOn: known });
+  return new docker.Volume(
+    name,
+    { name: volume, labels: own },
+    // One that was restored by hand may have others: never a reason to make the volume anew.
+    { ...opts, protect: true, dependsOn: known, ignoreChanges: ['labels'] },
+  );
 }

@@ -101,7 +101,7 @@ function dataVolume({ was, state }: Found): Difference[] {
   return [
     {
       thing: `volume ${name}`,
-      what: `${isGone ? 'gone' : `another one, made at ${text(state.found)}`}; it held ${text(was.holds)}`,
+      what: `${isGone ? 'gone' : 'another one of that name'}; it held ${text(was.holds)}`,
       remedy: 'refuses: restore it (docs/drift.md), or --accept-volume',
     },
   ];
