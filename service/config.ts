@@ -55,7 +55,7 @@ export function readSettings(
     throw new ConfigurationError([always, supabase, redis].flatMap(mistakesOf));
   }
   const { data } = always;
-  const authentication = authenticationSettings(data, supabase?.data.SUPABASE_URL);
+  const authentication = authenticationSettings(data, supabase?.data);
   const secretKey = data.SUPABASE_SECRET_KEY_FILE;
   return {
     host: data.HOST,
@@ -87,8 +87,9 @@ export function readSettings(
 
 function authenticationSettings(
   data: z.output<ReturnType<typeof variables>['always']>,
-  supabaseUrl: string | undefined,
+  supabase: { readonly SUPABASE_URL: string; readonly OUTBOX_DIRECTORY: string } | undefined,
 ): AuthenticationSettings {
+  const supabaseUrl = supabase?.SUPABASE_URL;
   const { SUPABASE_JWKS: keys, SUPABASE_JWT_SECRET_FILE: jwtSecret } = data;
   if (keys === undefined && jwtSecret === undefined) {
     throw new ConfigurationError([
@@ -103,6 +104,7 @@ function authenticationSettings(
     secretKey: data.SUPABASE_SECRET_KEY_FILE,
     jwtSecret,
     publicKeys: issuer ? new URL(`${issuer.href}/.well-known/jwks.json`) : keys === 'project' ? undefined : keys,
+    keptKeysDirectory: issuer && supabase?.OUTBOX_DIRECTORY,
     issuer: data.SUPABASE_JWT_ISSUER ?? issuer?.href,
   };
 }

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { decodeProtectedHeader, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Caller } from '../conversation/conversation.ts';
+import { KeptKeys } from './kept-keys.ts';
 import { Problem } from './problem.ts';
 import { fixedKeys, KeysUnavailable, ProjectKeys } from './project-keys.ts';
 
@@ -12,6 +13,8 @@ export interface AuthenticationSettings {
   readonly jwtSecret?: string | undefined;
   /** Public halves of the keys that sign users' tokens: a JWKS document, or the address of one. */
   readonly publicKeys?: JSONWebKeySet | URL | undefined;
+  /** The directory where public keys from an address are kept for the next start; left out: they are not. */
+  readonly keptKeysDirectory?: string | undefined;
   /** What `iss` of a token has to be; left out: anything. */
   readonly issuer?: string | undefined;
 }
@@ -32,12 +35,12 @@ export class Authentication {
   readonly #issuer: string | undefined;
 
   constructor(
-    { secretKey, jwtSecret, publicKeys, issuer }: AuthenticationSettings,
+    { secretKey, jwtSecret, publicKeys, keptKeysDirectory, issuer }: AuthenticationSettings,
     onTrouble: (error: unknown) => void = () => undefined,
   ) {
     this.#secretKey = digest(secretKey);
     this.#jwtKey = jwtSecret === undefined ? undefined : new TextEncoder().encode(jwtSecret);
-    this.#publicKeys = publicKeys && keyFinder(publicKeys, onTrouble);
+    this.#publicKeys = publicKeys && keyFinder(publicKeys, keptKeysDirectory, onTrouble);
     this.#issuer = issuer;
   }
 
@@ -91,8 +94,14 @@ export class Authentication {
   }
 }
 
-function keyFinder(keys: JSONWebKeySet | URL, onTrouble: (error: unknown) => void): JWTVerifyGetKey {
-  return keys instanceof URL ? new ProjectKeys(keys, onTrouble).find : fixedKeys(keys);
+function keyFinder(
+  keys: JSONWebKeySet | URL,
+  directory: string | undefined,
+  onTrouble: (error: unknown) => void,
+): JWTVerifyGetKey {
+  if (!(keys instanceof URL)) return fixedKeys(keys);
+  const kept = directory === undefined ? undefined : new KeptKeys(directory, keys);
+  return new ProjectKeys(keys, kept, onTrouble).find;
 }
 
 /** What the token says; {@link jwtVerify} holds it to that. */

@@ -110,6 +110,7 @@ describe('the environment', () => {
     const { SUPABASE_JWT_SECRET_FILE: _, ...without } = example();
     expect(mistakes(without)).toEqual([expect.stringMatching(/^SUPABASE_JWT_SECRET_FILE is missing/)]);
     const { authentication } = readSettings({ ...without, SUPABASE_JWKS: 'project' }, readFile);
+    expect(authentication.keptKeysDirectory).toBe(example().OUTBOX_DIRECTORY);
     expect(authentication).toMatchObject({
       jwtSecret: undefined,
       publicKeys: new URL('http://127.0.0.1:54321/auth/v1/.well-known/jwks.json'),
