@@ -65,7 +65,29 @@ export class BundleFile {
 
 function compressors(name: string): Transform[] {
   if (name.endsWith('.gz')) return [createGzip({ level: 6 })];
-  return name.endsWith('.zst') ? [createZstdCompress(zstd)] : [];
+  return name.endsWith('.zst') ? [evenBlocks(), createZstdCompress(zstd)] : [];
+}
+
+/** What zstd makes of a stream depends on the pieces it comes in, and a pipe cuts it as it pleases. */
+function evenBlocks(): Transform {
+  const block = Buffer.alloc(256 * 1024);
+  let filled = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      for (let from = 0; from < chunk.byteLength; ) {
+        const taken = chunk.copy(block, filled, from);
+        from += taken;
+        filled += taken;
+        if (filled < block.byteLength) continue;
+        this.push(Buffer.from(block));
+        filled = 0;
+      }
+      done();
+    },
+    flush(done) {
+      done(null, Buffer.from(block.subarray(0, filled)));
+    },
+  });
 }
 
 function measured() {

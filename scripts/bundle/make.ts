@@ -140,10 +140,7 @@ async function layOut(
     digests,
     program: { folder: folders.program, paths: (await readdir(folders.program)).sort() },
     kit: { folder: folders.kit, paths: ['.kit'] },
-    pulumi: [
-      join('.kit', 'toolchain', basename(dirname(toolLinks(kit).pulumi ?? ''))),
-      ...pluginFolders(kit),
-    ],
+    pulumi: [join('.kit', 'toolchain', basename(dirname(toolLinks(kit).pulumi ?? ''))), ...pluginFolders(kit)],
     packages: packages && { folder: folders.packages, paths: ['.kit'] },
   };
 }
