@@ -12,6 +12,7 @@ import { stackImages } from './docker/stack-images.ts';
 import { LiveRelease } from './kit/live-release.ts';
 import { ReleaseGate } from './kit/release-gate.ts';
 import { Secret } from './kit/secret.ts';
+import { laidOutProgram } from './laid-out-program.ts';
 import { preflight, publishedPorts } from './preflight.ts';
 import { assertFits, profiles, type Role } from './profiles.ts';
 import { releaseManifest } from './release-manifest.ts';
@@ -46,7 +47,11 @@ const project = embedded
   : hostedProject({ ...settings, stack: pulumi.getStack(), siteUrl: edge.url });
 const schema =
   project.administration &&
-  new ConversationSchema('schema', { project: project.administration, migrations: 'migrations' });
+  new ConversationSchema('schema', {
+    project: project.administration,
+    migrations: 'migrations',
+    ahead: laidOutProgram()?.ahead,
+  });
 
 const redisPassword = new Secret('redis-password', { bytes: 32, generation: settings.secretsGeneration }).value;
 const redis = new Redis('redis', { stack, image: images.redis(), password: redisPassword }, onBox);

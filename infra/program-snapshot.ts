@@ -1,18 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 
-const deployedProgram = z.object({
+export interface DeployedProgram {
   /** HEAD. */
-  commit: z.string().nullable(),
+  readonly commit: string | null;
   /** Commit object with the program as it is, changes without a commit included. */
-  snapshot: z.string().nullable(),
+  readonly snapshot: string | null;
   /** Whether the program is what `commit` has. */
-  clean: z.boolean(),
-});
-export type DeployedProgram = z.output<typeof deployedProgram>;
+  readonly clean: boolean;
+}
 
 const unknown: DeployedProgram = { commit: null, snapshot: null, clean: false };
 const identity = { name: 'conversation-kit', email: 'conversation-kit@localhost', date: '2000-01-01T00:00:00Z' };
@@ -29,12 +27,10 @@ export interface SnapshotOptions {
 
 /**
  * The program in `root` as a commit object: what git has of it, with all changes and new files that it does not ignore.
- * Neither the index nor the work tree is touched. Same content on the same commit: same snapshot. A program that a
- * rollback laid out says itself which one it is. Without git there is none.
+ * Neither the index nor the work tree is touched. Same content on the same commit: same snapshot. Without git there is
+ * none.
  */
 export function programSnapshot(root: string, { write, warn }: SnapshotOptions): DeployedProgram {
-  const description = `${root}.json`;
-  if (existsSync(description)) return deployedProgram.parse(JSON.parse(readFileSync(description, 'utf8')));
   const workspace = mkdtempSync(join(tmpdir(), 'conversation-kit-snapshot-'));
   try {
     return takeSnapshot(root, workspace, write);

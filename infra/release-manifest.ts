@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
 import { isSecretKey, type Settings } from './config.ts';
 import type { KitImage } from './docker/image.ts';
+import { laidOutProgram } from './laid-out-program.ts';
 import { type DeployedProgram, programSnapshot } from './program-snapshot.ts';
 import { projectRoot } from './project-path.ts';
 
@@ -33,10 +34,13 @@ export function releaseManifest(args: ReleaseManifestArgs) {
 }
 
 function deployedProgram(): DeployedProgram {
-  return programSnapshot(projectRoot, {
-    write: !pulumi.runtime.isDryRun(),
-    warn: (message) => void pulumi.log.warn(message),
-  });
+  return (
+    laidOutProgram()?.program ??
+    programSnapshot(projectRoot, {
+      write: !pulumi.runtime.isDryRun(),
+      warn: (message) => void pulumi.log.warn(message),
+    })
+  );
 }
 
 /**

@@ -6,6 +6,8 @@ export interface ConversationSchemaArgs {
   readonly project: ProjectAdministration;
   /** Folder of the migrations, from the project's root. */
   readonly migrations: string;
+  /** Applied migrations that the folder need not have. */
+  readonly ahead?: readonly string[] | undefined;
 }
 
 /** The private buckets, by name. */
@@ -35,7 +37,11 @@ export class ConversationSchema extends pulumi.ComponentResource {
     );
     const own = { parent: this, provider };
 
-    const migrations = new supabase.Migrations(`${name}-migrations`, { directory: args.migrations }, own);
+    const migrations = new supabase.Migrations(
+      `${name}-migrations`,
+      { directory: args.migrations, ...(args.ahead ? { ahead: [...args.ahead] } : {}) },
+      own,
+    );
     // A bucket outlives the stack as the data in it does, and is taken over again as it was. Protected, it would keep
     // everything that it depends on running when the rest is taken down.
     for (const [bucket, limits] of Object.entries(buckets)) {

@@ -80,6 +80,10 @@ export declare class Migrations extends pulumi.CustomResource {
  */
 export interface MigrationsArgs {
     /**
+     * Applied migrations, `<version>_<name>`, that the directory need not have: those of newer releases, where an older one is gone back to.
+     */
+    ahead?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
      * Connection to the database, direct or through the session pooler: `postgres://postgres:<password>@<host>:5432/postgres?sslmode=require`. Default: that of the provider. Given here, the files are checked at preview even while it is not known yet.
      */
     databaseUrl?: pulumi.Input<string | undefined>;

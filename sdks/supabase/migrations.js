@@ -104,6 +104,7 @@ class Migrations extends pulumi.CustomResource {
             if (args?.directory === undefined && !opts.urn) {
                 throw new Error("Missing required property 'directory'");
             }
+            resourceInputs["ahead"] = args?.ahead;
             resourceInputs["databaseUrl"] = args?.databaseUrl ? pulumi.secret(args.databaseUrl) : undefined;
             resourceInputs["directory"] = args?.directory;
             resourceInputs["applied"] = undefined /*out*/;

@@ -69,7 +69,8 @@ const utilities = __importStar(require("./utilities"));
  *
  * A preview looks at the database as it is before the update, and tells what it finds without failing; when the database
  * can't be reached, it says what it could not check. What was changed by hand shows in a preview by the object's name
- * (`fingerprints`) and, as `findings`, in `pulumi refresh`; the next update fails on what it finds, and warns of other changes.
+ * (`fingerprints`) and, as `findings`, in `pulumi refresh`. The next update makes policies and row-level security again as the
+ * ledger says that migrations made them; it fails on what is open then, and warns of other changes.
  * What it does not see: whether an expression names the right column, and what functions do that a policy calls.
  *
  * ## Example

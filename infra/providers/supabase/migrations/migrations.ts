@@ -8,7 +8,7 @@ import type { DocumentedResource } from '../schema/documented-resource.ts';
 import { readLedger } from './ledger.ts';
 import { MigrationDirectoryError, readMigrationDirectory } from './migration-directory.ts';
 import { formatProblem } from './migration-file.ts';
-import { ledgerDrift, tellPlan } from './preview.ts';
+import { ledgerDrift, rememberedLedger, tellPlan } from './preview.ts';
 import {
   type AppliedMigration,
   hashesOf,
@@ -16,6 +16,7 @@ import {
   type MigrationsOutputs,
   migrationsInputs,
   migrationsOutputs,
+  nameOf,
   summary,
 } from './properties.ts';
 import { MigrationRunError, runMigrations } from './run.ts';
@@ -106,8 +107,8 @@ function hashesIn(path: string): Record<string, string> {
   }
 }
 
-/** Where the directory lies is no difference, what is in it is. */
-const comparable = ({ directory: _, ...others }: MigrationsInputs) => others;
+/** Where the directory lies is no difference, nor what it need not have; what is in it is. */
+const comparable = ({ directory: _, ahead: __, ...others }: MigrationsInputs) => others;
 
 /** Applies what is pending; at preview, says what that is. */
 async function bringUp(
@@ -125,16 +126,28 @@ async function bringUp(
   });
   if (context.preview) {
     await tellPlan(wanted, files, known, context);
-    return outputs(files);
+    return outputs([...files, ...aheadOf(files, wanted, known)]);
   }
   if (differences(wanted.files, hashesOf(files)).length > 0) {
     throw new Error(`the files in ${wanted.directory} changed while the update ran: run it again`);
   }
   try {
-    const ledger = await withDatabase(wanted, context, 'update', (database) => runMigrations(database, files, context));
+    const ledger = await withDatabase(wanted, context, 'update', (database) =>
+      runMigrations(database, files, context, wanted.ahead),
+    );
     return outputs(ledger.entries);
   } catch (error) {
     if (!(error instanceof MigrationRunError)) throw error;
     throw new InitializationError({ id, outputs: outputs(error.entries), reasons: [error.message] }, { cause: error });
   }
+}
+
+/** What was applied after the newest file, as far as the state tells. */
+function aheadOf(
+  files: readonly AppliedMigration[],
+  { ahead = [] }: MigrationsInputs,
+  known: MigrationsOutputs | undefined,
+): AppliedMigration[] {
+  const own = new Set(files.map(({ version }) => version));
+  return rememberedLedger(known).filter((entry) => !own.has(entry.version) && ahead.includes(nameOf(entry)));
 }

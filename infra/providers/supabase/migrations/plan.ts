@@ -1,5 +1,6 @@
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import type { MigrationFile, MigrationProblem } from './migration-file.ts';
+import { nameOf } from './properties.ts';
 
 /** What a run would do. It is refused as a whole when there are conflicts. */
 export interface MigrationPlan {
@@ -11,8 +12,16 @@ export interface MigrationPlan {
   readonly unverified: readonly MigrationFile[];
 }
 
-/** Compares the files with what the ledger says was applied. */
-export function planMigrations(files: readonly MigrationFile[], { entries }: Ledger): MigrationPlan {
+/**
+ * Compares the files with what the ledger says was applied.
+ *
+ * @param ahead names of applied migrations that need no file
+ */
+export function planMigrations(
+  files: readonly MigrationFile[],
+  { entries }: Ledger,
+  ahead: readonly string[] = [],
+): MigrationPlan {
   const applied = new Map(entries.map((entry) => [entry.version, entry]));
   const head = entries.at(-1)?.version ?? '';
   const pending = files.filter(({ version }) => !applied.has(version));
@@ -25,7 +34,9 @@ export function planMigrations(files: readonly MigrationFile[], { entries }: Led
     pending,
     conflicts: [
       ...pairs.filter(({ file, entry }) => isEdited(file, entry)).map(({ file }) => editedConflict(file)),
-      ...entries.filter(({ version }) => !files.some((file) => file.version === version)).map(missingConflict),
+      ...entries
+        .filter((entry) => !files.some(({ version }) => version === entry.version) && !ahead.includes(nameOf(entry)))
+        .map(missingConflict),
       ...pending.filter(({ version }) => version < head).map((file) => orderConflict(file, head)),
     ],
     unrecorded: unrecorded.map(({ file }) => file),

@@ -7,7 +7,7 @@ import { findDangers, refuseDangers } from './danger/find-dangers.ts';
 import { type LedgerEntry, readLedger } from './ledger.ts';
 import { formatProblem, type MigrationFile } from './migration-file.ts';
 import { type MigrationPlan, planMigrations } from './plan.ts';
-import type { MigrationsInputs, MigrationsOutputs } from './properties.ts';
+import { type MigrationsInputs, type MigrationsOutputs, nameOf } from './properties.ts';
 import { previewMigrations, refuseConflicts } from './run.ts';
 
 type Context = ResourceContext<SupabaseConfig>;
@@ -20,9 +20,10 @@ export async function ledgerDrift(wanted: MigrationsInputs, context: Context): P
   try {
     const { entries } = await withDatabase(wanted, context, 'preview', readLedger);
     const hashes = new Map(Object.entries(wanted.files).map(([fileName, hash]) => [fileName.split('_')[0], hash]));
+    const own = entries.filter((entry) => hashes.has(entry.version) || !wanted.ahead?.includes(nameOf(entry)));
     const isSame =
-      entries.length === hashes.size &&
-      entries.every(({ version, hash }) => hashes.has(version) && (hash === undefined || hash === hashes.get(version)));
+      own.length === hashes.size &&
+      own.every(({ version, hash }) => hashes.has(version) && (hash === undefined || hash === hashes.get(version)));
     return isSame ? [] : [{ path: 'applied', kind: 'update' }];
   } catch (error) {
     if (!(error instanceof DatabaseUnreachableError)) throw error;
@@ -43,13 +44,13 @@ export async function tellPlan(
 ): Promise<void> {
   try {
     const { plan, unseen } = await withDatabase(wanted, context, 'preview', (database) =>
-      previewMigrations(database, files),
+      previewMigrations(database, files, wanted.ahead),
     );
     context.progress(listing(plan));
     for (const line of unseen) context.warn(line);
   } catch (error) {
     if (!(error instanceof DatabaseUnreachableError)) throw error;
-    const plan = planMigrations(files, { entries: rememberedLedger(known), unfinished: [] });
+    const plan = planMigrations(files, { entries: rememberedLedger(known), unfinished: [] }, wanted.ahead);
     refuseConflicts(plan.conflicts.map(formatProblem), 'the last update');
     const dangers = await findDangers(plan.pending, noFacts);
     refuseDangers(dangers);
@@ -67,7 +68,7 @@ function listing({ pending }: MigrationPlan): string {
 }
 
 /** What the stored state says is applied. */
-function rememberedLedger(known: MigrationsOutputs | undefined): LedgerEntry[] {
+export function rememberedLedger(known: MigrationsOutputs | undefined): LedgerEntry[] {
   return (known?.applied ?? []).map((applied) => {
     const [version = '', ...name] = applied.split('_');
     return {

@@ -23,6 +23,12 @@ export const migrationsInputs = z.strictObject({
       'Connection to the database, direct or through the session pooler: `postgres://postgres:<password>@<host>:5432/postgres?sslmode=require`. Default: that of the provider. Given here, the files are checked at preview even while it is not known yet.',
     )
     .meta({ secret: true }),
+  ahead: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'Applied migrations, `<version>_<name>`, that the directory need not have: those of newer releases, where an older one is gone back to.',
+    ),
   files: files.default({}).meta({ computed: true }),
 });
 export type MigrationsInputs = z.output<typeof migrationsInputs>;
@@ -43,6 +49,9 @@ export type MigrationsOutputs = z.output<typeof migrationsOutputs>;
 export const hashesOf = (migrations: readonly MigrationFile[]): Record<string, string> =>
   Object.fromEntries(migrations.map(({ fileName, hash }) => [fileName, hash]));
 
+/** `<version>_<name>` */
+export const nameOf = ({ version, name }: Pick<AppliedMigration, 'version' | 'name'>) => `${version}_${name}`;
+
 /** What a ledger, or what one will be, comes to in the outputs. */
 export function summary(entries: readonly AppliedMigration[]) {
   return {
@@ -56,8 +65,6 @@ export function summary(entries: readonly AppliedMigration[]) {
 
 /** What the ledger keeps of a migration, or will keep. */
 export type AppliedMigration = Pick<LedgerEntry, 'version' | 'name' | 'contract'>;
-
-const nameOf = ({ version, name }: AppliedMigration) => `${version}_${name}`;
 
 function problemsIn(path: string): string[] {
   try {

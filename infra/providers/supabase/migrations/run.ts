@@ -35,16 +35,19 @@ export class MigrationRunError extends Error {
  * Brings the database to the state of the files: in order, each in a transaction with its row in the ledger, one run at
  * a time. Returns the ledger as it is then. What was applied before an error stays applied, and the next run goes on
  * from there. Throws {@link MigrationConflictError}, {@link DangerousMigrationError}, {@link MigrationRunError}.
+ *
+ * @param ahead names of applied migrations that need no file
  */
 export async function runMigrations(
   database: Database,
   files: readonly MigrationFile[],
   report: Report,
+  ahead: readonly string[] = [],
 ): Promise<Ledger> {
   await lock(database, report);
   await prepareLedger(database);
   const ledger = await readLedger(database);
-  const plan = planMigrations(files, ledger);
+  const plan = planMigrations(files, ledger, ahead);
   refuseConflicts(plan.conflicts.map(formatProblem), database.place);
   const dangers = await findDangers(plan.pending, factsOf(database));
   refuseDangers(dangers);
@@ -75,8 +78,12 @@ export async function runMigrations(
  * What a run would do, as far as the ledger tells, and what could not be looked at. Changes nothing. Throws
  * {@link MigrationConflictError}, {@link DangerousMigrationError}.
  */
-export async function previewMigrations(database: Database, files: readonly MigrationFile[]) {
-  const plan = planMigrations(files, await readLedger(database));
+export async function previewMigrations(
+  database: Database,
+  files: readonly MigrationFile[],
+  ahead: readonly string[] = [],
+) {
+  const plan = planMigrations(files, await readLedger(database), ahead);
   refuseConflicts(plan.conflicts.map(formatProblem), database.place);
   const dangers = await findDangers(plan.pending, factsOf(database));
   refuseDangers(dangers);
