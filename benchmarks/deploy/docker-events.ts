@@ -45,10 +45,10 @@ function parseEvent(text: string): ContainerEvent {
 export interface ReleaseParts {
   /** From the command until the engine makes green: the command, Pulumi, the program, its preflight, the difference. */
   readonly program: number | undefined;
-  /** From there until green says that it is healthy. */
-  readonly health: number | undefined;
-  /** From there until the switch begins: green's test of itself. */
-  readonly selfTest: number | undefined;
+  /** From there until green has started and written what it tests itself with: then it is restarted. */
+  readonly write: number | undefined;
+  /** From there until it has found that again. */
+  readonly read: number | undefined;
   /** The command in Caddy's container. */
   readonly switch: number | undefined;
   /** From there until blue is gone: it finishes what is under way. */
@@ -62,30 +62,27 @@ export interface ReleaseParts {
 /** Finds the parts of one update in what happened meanwhile. */
 export function releaseParts(events: readonly ContainerEvent[], command: Window): ReleaseParts {
   const own = events.filter(({ at }) => at >= command.from && at <= command.to);
-  const first = (from: number | undefined, matches: (event: ContainerEvent) => boolean) =>
-    from === undefined ? undefined : own.find((event) => event.at >= from && matches(event));
-  const green = first(command.from, ({ action, container }) => action === 'create' && /-service-/.test(container));
-  const ofGreen = (action: string) => (event: ContainerEvent) =>
-    event.container === green?.container && event.action === action;
-  const healthy = first(green?.at, ofGreen('health_status: healthy'));
-  const switching = first(healthy?.at, ({ action }) => /^exec_create: .*switch-release/.test(action));
-  const switched = first(
-    switching?.at,
-    ({ action, container }) => action === 'exec_die' && container === switching?.container,
-  );
+  const first = (from: ContainerEvent | undefined, matches: (event: ContainerEvent) => boolean) =>
+    from && own.find((event) => event.at >= from.at && matches(event));
+  const isService = ({ container }: ContainerEvent) => /-service-/.test(container);
+  const green = own.find((event) => event.action === 'create' && isService(event));
+  const restarting = first(green, ({ container, action }) => container === green?.container && action === 'kill');
+  const switching = first(restarting, ({ action }) => /^exec_create: .*switch-release/.test(action));
+  const caddy = switching?.container;
+  const switched = first(switching, ({ container, action }) => container === caddy && action === 'exec_die');
   const gone = first(
-    switched?.at,
-    ({ action, container }) => action === 'destroy' && /-service-/.test(container) && container !== green?.container,
+    switched,
+    (event) => event.action === 'destroy' && isService(event) && event.container !== green?.container,
   );
   const between = (from: number | undefined, to: number | undefined) =>
     from === undefined || to === undefined ? undefined : to - from;
   return {
     program: between(command.from, green?.at),
-    health: between(green?.at, healthy?.at),
-    selfTest: between(healthy?.at, switching?.at),
+    write: between(green?.at, restarting?.at),
+    read: between(restarting?.at, switching?.at),
     switch: between(switching?.at, switched?.at),
     retire: between(switched?.at, gone?.at),
-    end: between(gone?.at, command.to),
+    end: between(gone?.at, gone && command.to),
     switchedAt: switched?.at,
   };
 }

@@ -1,6 +1,6 @@
 import { type ContainerEvent, type ReleaseParts, releaseParts } from './docker-events.ts';
 import type { Load, Outcome } from './load.ts';
-import { firstAnswerOf, type Summary, slices, summarize, type Window } from './sample.ts';
+import { firstAnswerOf, type Summary, slices, summarize, timeOfOthers, type Window } from './sample.ts';
 import type { Interruption } from './subscriber.ts';
 
 /** Every window that is compared has this length, in ms: the longer one looks, the longer the worst stall. */
@@ -17,6 +17,8 @@ export interface Measurement {
   /** From the command until a client had the first answer of the new release, in ms. */
   readonly toSwitch: number | undefined;
   readonly parts: ReleaseParts | undefined;
+  /** Of a command that rolled back by itself: how long that took, and how long the bad release answered clients. */
+  readonly rollback: { readonly took: number; readonly exposed: number } | undefined;
   /** The last window before the command, with nothing going on. */
   readonly idle: Summary;
   /** The window of the switch; of whatever else interrupts, from its beginning. */
@@ -39,21 +41,23 @@ export interface Phase extends Outcome {
   readonly failures: readonly string[];
 }
 
-interface Looked {
+export interface Looked {
   readonly operation: string;
   readonly round: number;
   readonly command: Window;
   readonly load: Load;
   readonly events: readonly ContainerEvent[];
   /** Of the command that changed the release. */
-  readonly release?: string | undefined;
+  readonly release?: string;
   /** When the interruption begins, where it is not the switch of a release. */
-  readonly interruptedAt?: number | undefined;
+  readonly interruptedAt?: number;
+  /** Milliseconds of a rollback that was part of the command. */
+  readonly rollback?: number;
 }
 
 /** What clients saw of a command. To be called a window after it has ended. */
 export function measure(looked: Looked): Measurement {
-  const { operation, round, command, load, events, release } = looked;
+  const { operation, round, command, load, events, release, rollback } = looked;
   const { samples } = load;
   const parts = release === undefined ? undefined : releaseParts(events, command);
   const switched = looked.interruptedAt ?? parts?.switchedAt;
@@ -65,6 +69,7 @@ export function measure(looked: Looked): Measurement {
     took: command.to - command.from,
     toSwitch: answered === undefined ? undefined : answered - command.from,
     parts,
+    rollback: rollback === undefined ? undefined : { took: rollback, exposed: timeOfOthers(samples, command) },
     idle: summarize(samples, { from: command.from - windowLength, to: command.from }),
     switching: around && summarize(samples, around),
     preparing: slices({ from: command.from, to: around?.from ?? command.to }, windowLength).map((window) =>

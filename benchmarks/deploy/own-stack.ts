@@ -63,6 +63,6 @@ export function succeeded<Result extends CommandResult>(result: Result, command:
   throw new Error(`${command} ended with ${result.exitCode}:\n${result.output}`);
 }
 
-function lastJson(stdout: string): unknown {
+export function lastJson(stdout: string): unknown {
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 }

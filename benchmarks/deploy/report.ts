@@ -168,8 +168,8 @@ function times(measurements: readonly Measurement[]): string {
 
 const partNames = {
   program: 'the command, Pulumi, the program, its preflight',
-  health: 'green is made, starts, and is healthy',
-  selfTest: 'green’s test of itself',
+  write: 'green is made, starts, and writes what it tests itself with',
+  read: 'green is restarted, and finds it again',
   switch: 'the switch',
   retire: 'blue finishes, stops, is removed',
   end: 'the rest of the command',

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ComposeStack } from './compose-stack.ts';
 import { DockerEvents } from './docker-events.ts';
+import { badRelease, failingDeploy, rollBack } from './kit-operations.ts';
 import { Load } from './load.ts';
-import { conclude, type Measurement, measure, type Phase, windowLength } from './measurement.ts';
+import { conclude, type Looked, type Measurement, measure, type Phase, windowLength } from './measurement.ts';
 import { type OwnStack, succeeded } from './own-stack.ts';
 import type { Window } from './sample.ts';
 
@@ -25,6 +26,8 @@ export interface Results {
 export const operations = {
   release: 'a release',
   badRelease: 'a bad release, refused by its gate',
+  rollback: '`npm run rollback`, to the release before',
+  failingDeploy: '`npm run deploy` of a release that fails its smoke tests, rolled back',
   unchanged: '`npm run up`, nothing changed',
   change: '`docker compose up -d`, the service changed',
   badChange: 'a bad change, and at once `up -d` of the one before',
@@ -33,8 +36,6 @@ export const operations = {
 
 /** A setting that makes a release of its own. */
 const harmless = (count: number) => `conversationTimeoutHours=${24 + count}`;
-/** One that the service refuses to start with. */
-const unacceptable = ['chatUpstreams', '{"upstreams":{"nameless":{}}}'] as const;
 
 /** One round after the other: the kit's releases, then the same containers under Docker Compose, under the same load. */
 export async function runRounds(
@@ -54,6 +55,8 @@ export async function runRounds(
         if (kind === 'bad') await during(operations.badRelease, () => badRelease(stack));
         else await during(operations.release, () => stack.release(harmless(releases)));
       }
+      await during(operations.rollback, () => rollBack(stack));
+      await during(operations.failingDeploy, () => failingDeploy(stack));
       await during(operations.unchanged, async () => succeeded(await stack.run('up', '--no-smoke'), 'npm run up'));
     });
     say('Docker Compose takes over');
@@ -80,7 +83,7 @@ export async function runRounds(
 }
 
 /** What was done: its window, and what tells where clients may have been interrupted. */
-type Done = Window & { readonly release?: string; readonly interruptedAt?: number };
+type Done = Window & Pick<Looked, 'release' | 'interruptedAt' | 'rollback'>;
 type During = (operation: string, work: () => Promise<Done>) => Promise<void>;
 
 interface Round {
@@ -104,11 +107,9 @@ async function underLoad(
     await work(async (operation, run) => {
       say(operation);
       await delay(windowLength);
-      const { release, interruptedAt, ...command } = await run();
+      const done = await run();
       await delay(windowLength);
-      results.measurements.push(
-        measure({ operation, round, command, load, events: events.events, release, interruptedAt }),
-      );
+      results.measurements.push(measure({ ...done, operation, round, command: done, load, events: events.events }));
     });
     say('what was acknowledged is compared with what is there');
     results.phases.push(await conclude(who, round, load));
@@ -122,12 +123,4 @@ async function underLoad(
 async function interrupting(work: Promise<Window>): Promise<Done> {
   const window = await work;
   return { ...window, interruptedAt: window.from };
-}
-
-async function badRelease(stack: OwnStack): Promise<Window> {
-  const [key, value] = unacceptable;
-  const { from, to, exitCode, output } = await stack.run('up', '--no-smoke', `--config=${key}=${value}`);
-  if (exitCode === 0) throw new Error(`a release with ${key}=${value} was not refused:\n${output}`);
-  succeeded(await stack.run('pulumi', 'config', 'rm', key, '-s', 'local'), 'pulumi config rm');
-  return { from, to };
 }

@@ -55,3 +55,13 @@ export function firstAnswerOf(samples: readonly Sample[], release: string): numb
   const answered = samples.filter((sample) => sample.release === release).map(({ due, took }) => due + took);
   return answered.length === 0 ? undefined : Math.min(...answered);
 }
+
+/** How long, in ms, others answered in a window than who answered at its beginning and at its end. */
+export function timeOfOthers(samples: readonly Sample[], { from, to }: Window): number {
+  const answers = samples
+    .flatMap(({ due, took, release }) => (release === undefined ? [] : [{ at: due + took, release }]))
+    .filter(({ at }) => at >= from && at < to)
+    .toSorted((left, right) => left.at - right.at);
+  const others = answers.filter(({ release }) => release !== answers[0]?.release).map(({ at }) => at);
+  return others.length === 0 ? 0 : Math.max(...others) - Math.min(...others);
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstAnswerOf, type Sample, slices, summarize } from '../../../benchmarks/deploy/sample.ts';
+import { firstAnswerOf, type Sample, slices, summarize, timeOfOthers } from '../../../benchmarks/deploy/sample.ts';
 
 const sample = (due: number, took: number, more: Partial<Sample> = {}): Sample => ({
   kind: 'read',
@@ -49,4 +49,10 @@ describe('the first answer of a release', () => {
   it('is not there for one that never answered', () => {
     expect(firstAnswerOf([sample(1, 1)], 'green')).toBeUndefined();
   });
+});
+
+it('knows how long a release answered that was taken back', () => {
+  const samples = [sample(0, 1), sample(10, 2, { release: 'bad' }), sample(30, 5, { release: 'bad' }), sample(40, 1)];
+  expect(timeOfOthers(samples, { from: 0, to: 100 })).toBe(23);
+  expect(timeOfOthers(samples, { from: 36, to: 100 })).toBe(0);
 });
