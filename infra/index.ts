@@ -9,6 +9,7 @@ import { RedisCommander } from './docker/redis-commander.ts';
 import { ServiceRelease } from './docker/service-release.ts';
 import { labels, type StackContext } from './docker/stack-context.ts';
 import { stackImages } from './docker/stack-images.ts';
+import { EdgeConfig } from './kit/edge-config.ts';
 import { LiveRelease } from './kit/live-release.ts';
 import { ReleaseGate } from './kit/release-gate.ts';
 import { Secret } from './kit/secret.ts';
@@ -84,6 +85,7 @@ const gate = new ReleaseGate(
   },
   { dependsOn: [release, edge] },
 );
+new EdgeConfig('edge-config', { edge: edge.container.name, dockerHost: settings.dockerHost }, { dependsOn: edge });
 const live = new LiveRelease(
   'live-release',
   { edge: edge.container.name, upstream, dockerHost: settings.dockerHost },
