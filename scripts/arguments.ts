@@ -10,14 +10,20 @@ type Options = NonNullable<ParseArgsConfig['options']>;
  * and the usage, and ends with 2.
  */
 export function commandArguments<const O extends Options>(usage: string, options: O) {
+  return commandWords(usage, options, 0).values;
+}
+
+/** As {@link commandArguments}, for a command that takes that many words beside its options. */
+export function commandWords<const O extends Options>(usage: string, options: O, count: number) {
   const all = { help: { type: 'boolean', short: 'h' }, ...options } as const;
   try {
-    const { values } = parseArgs({ options: all, allowPositionals: false });
+    const { values, positionals: words } = parseArgs({ options: all, allowPositionals: count > 0 });
     if ('help' in values && values.help) {
       console.log(usage);
       process.exit(exitCode.done);
     }
-    return values;
+    if (words.length === count) return { values, words };
+    throw new TypeError(`${words.length} words are given, and ${count} are needed`);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     console.error(`${error.message}\n\n${usage}`);

@@ -21,6 +21,7 @@ import { state } from './steps/state.mjs';
 const typescript = [node, npmPackages];
 const pulumi = [node, npmPackages, pulumiCli, dockerPlugin, state];
 const local = [...pulumi, dockerEngine, bundledImages, imageSource];
+const ownImages = [dockerEngine, bundledImages, imageSource, baseImage({ for: 'tests' })];
 
 /** @type {Readonly<Record<string, Command>>} */
 export const commands = {
@@ -58,6 +59,11 @@ export const commands = {
     summary: 'what was changed by hand since the last update (exit 1), without changing anything',
     needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
     runs: ['script', 'scripts/drift.ts'],
+  },
+  box: {
+    summary: 'bring a bare machine to where a stack can be deployed on it, over SSH (-- prepare optiplex)',
+    needs: onBox,
+    runs: ['script', 'scripts/box.ts'],
   },
   test: {
     summary: 'check the code and run every test (-- arguments for vitest)',
@@ -129,9 +135,7 @@ before it installs a system package. Logs are in .kit/logs. \`npm run <command> 
  * @returns {readonly Step[]}
  */
 function onTestServers(args) {
-  return asksForHelp(args)
-    ? typescript
-    : [...typescript, dockerEngine, bundledImages, imageSource, baseImage({ for: 'tests' })];
+  return asksForHelp(args) ? typescript : [...typescript, ...ownImages];
 }
 
 /**
@@ -152,6 +156,18 @@ function onStack(args, root, steps) {
     ...(isElsewhere ? ['Docker engine', 'Bundled images'] : []),
   ];
   return steps.filter(({ name }) => !needless.includes(name));
+}
+
+/**
+ * What a command on the box of a stack needs: images that are made here are carried there.
+ *
+ * @param {readonly string[]} args
+ * @param {string} root
+ * @returns {readonly Step[]}
+ */
+function onBox(args, root) {
+  const carries = args.some((word) => stackFileValue(root, word, 'images') === 'local');
+  return carries && !asksForHelp(args) ? [...typescript, ...ownImages] : typescript;
 }
 
 /**
