@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, request, WebSocket } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -7,6 +8,7 @@ describe('the image of Caddy', () => {
   const bench = workbench();
   const release = projectFile('tests/real/images/release.mjs');
   let image: string;
+  let network: string;
   let caddy: Hardened;
   let blue: Hardened;
   let origin: string;
@@ -32,10 +34,8 @@ describe('the image of Caddy', () => {
   };
 
   beforeAll(async () => {
-    const [serviceImage, network] = await Promise.all([
-      bench.build('service', { 'main.mjs': release }),
-      bench.network(),
-    ]);
+    const serviceImage = await bench.build('service', { 'main.mjs': release });
+    network = await bench.network();
     image = await bench.build('caddy', { Caddyfile: projectFile('Caddyfile') });
     const [data, config, live] = await Promise.all([bench.volume(), bench.volume(), bench.volume()]);
     const service = (name: string) =>
@@ -127,6 +127,53 @@ describe('the image of Caddy', () => {
       expect(output).toBe(`switch-release: nobody answers at ${gone}; service-blue:8079 stays`);
     }
     expect(await whoAnswers()).toBe('blue');
+  });
+
+  test('is pointed at one release when it is switched by several at once', async () => {
+    const names = ['green', 'blue', 'green', 'blue', 'green', 'blue'];
+    await Promise.all(names.map((name) => switchTo(name)));
+    const { output } = await caddy.run('live-release');
+    expect([upstream('blue'), upstream('green')]).toContain(output);
+    expect(upstream(await whoAnswers())).toBe(output);
+    await switchTo('blue');
+  });
+
+  test('answers when a switch was killed between the new and the old one, and the next switch ends it', async () => {
+    await caddy.run('touch', `/etc/caddy/live/${upstream('green')}`);
+    expect((await caddy.run('live-release')).output.split('\n')).toEqual([upstream('blue'), upstream('green')]);
+    expect(['blue', 'green']).toContain(await whoAnswers());
+    await switchTo('green');
+    expect((await caddy.run('live-release')).output).toBe(upstream('green'));
+    expect(await whoAnswers()).toBe('green');
+    await switchTo('blue');
+  });
+
+  test('stays where it is when the choice can not be written down', async () => {
+    const name = `conversation-kit-test-${randomUUID()}`;
+    // Room for the directory and one file.
+    const options = { type: 'tmpfs', device: 'tmpfs', o: 'size=64k,nr_inodes=2,uid=10001,gid=10001' };
+    await docker.createVolume({ Name: name, Labels: bench.label, DriverOpts: options });
+    const full = await bench.start(image, {
+      network,
+      volumes: { [name]: '/etc/caddy/live' },
+      scratch: ['/run/caddy', '/data', '/config'],
+      command: ['sleep', '600'],
+    });
+    try {
+      expect(await full.run('switch-release', upstream('blue'))).toEqual({ exitCode: 0, output: upstream('blue') });
+      const refused = await full.run('switch-release', upstream('green'));
+      expect(refused.exitCode).toBe(1);
+      expect(refused.output).toMatch(/is the disk full\?\); service-blue:8079 stays$/);
+      expect((await full.run('live-release')).output).toBe(upstream('blue'));
+    } finally {
+      await full.container.remove({ force: true });
+      await docker.getVolume(name).remove();
+    }
+  });
+
+  test('is not built of a Caddyfile with a mistake', async () => {
+    const broken = Buffer.from('localhost {\n\tno_such_directive\n}\n');
+    await expect(bench.build('caddy', { Caddyfile: broken })).rejects.toThrow(/no_such_directive/);
   });
 
   test('lets streams and WebSockets that are under way go on where they began', async () => {
