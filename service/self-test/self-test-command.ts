@@ -4,8 +4,9 @@ import { SelfTest, SelfTestFailed } from './self-test.ts';
 const usage = `--self-test write
 --self-test read <token>
 
-Tries the service that runs on this machine, over HTTP, as the server: "write" begins a conversation, reads it back and
-prints a token; "read" finds everything again, and removes it for good. Exit code: 0 passed, 1 failed, 2 wrong use.`;
+Waits until the service of this machine is healthy, and tries it over HTTP, as the server: "write" begins a conversation,
+reads it back and prints a token; "read" finds everything again, and removes it for good. Exit code: 0 passed, 1 failed,
+2 wrong use.`;
 
 const exitCodes = { passed: 0, failed: 1, misused: 2 } as const;
 

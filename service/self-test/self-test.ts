@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@supabase/supabase-js';
 import { z } from 'zod';
+import { checkHealth, getHealth, healthExit } from '../../health/check.ts';
 import { smokeMark } from '../../health/smoke-mark.ts';
 import type { Settings } from '../config.ts';
 
@@ -13,6 +15,8 @@ export class SelfTestFailed extends Error {
 const token = z.strictObject({ conversation: z.guid(), contents: z.array(z.string()).min(1) });
 type Token = z.output<typeof token>;
 
+type TestedSettings = Pick<Settings, 'port' | 'authentication' | 'storage'>;
+
 const anything = z.unknown();
 const created = z.object({ id: z.guid() });
 const thread = z.object({
@@ -20,23 +24,30 @@ const thread = z.object({
   pending: z.array(z.object({ content: z.unknown() })),
 });
 
-/** Milliseconds. `leftovers`: conversations that are older were left by a test that was killed. */
-const times = { reply: 10_000, cleaning: 5_000, leftovers: 3_600_000 } as const;
+/**
+ * Milliseconds. `healthy`: until the service has to be; `leftovers`: conversations that are older were left by a test
+ * that was killed.
+ */
+const times = { healthy: 90_000, look: 100, reply: 10_000, cleaning: 5_000, leftovers: 3_600_000 } as const;
 
 /**
- * Tries a running service from the same machine, through its own port, so that everything between a request and the
- * record takes part: what is written is in the record at once (201, not 202), and Redis has a copy. In two halves: what
+ * Tries the service of the same machine as soon as it is healthy, through its own port, so that everything between a
+ * request and the record takes part: what is written is in the record at once (201, not 202), and Redis has a copy. In two halves: what
  * happens to the service in between is the caller's affair.
  */
 export class SelfTest {
-  readonly #settings: Settings;
+  readonly #settings: TestedSettings;
+  readonly #patience: number;
 
-  constructor(settings: Settings) {
+  /** `patience`: milliseconds until the service has to be healthy. */
+  constructor(settings: TestedSettings, patience: number = times.healthy) {
     this.#settings = settings;
+    this.#patience = patience;
   }
 
   /** Returns the token for `read`. Throws {@link SelfTestFailed}. */
   async write(): Promise<string> {
+    await this.#untilHealthy();
     const { id } = await this.#expect(201, created, 'POST', '/v1/conversations', { metadata: smokeMark });
     const contents = ['Is this release good?', 'It is.'].map((text) => `${text} ${randomUUID()}`);
     const messages = contents.map((content, index) => ({
@@ -52,11 +63,27 @@ export class SelfTest {
   /** Finds everything again that `write` wrote, and removes it for good. Throws {@link SelfTestFailed}. */
   async read(text: string): Promise<void> {
     const written = tokenOf(text);
+    await this.#untilHealthy();
     await this.#readBack(written);
     const path = `/v1/conversations/${written.conversation}`;
     await this.#expect(200, anything, 'DELETE', path);
     await this.#expect(404, anything, 'GET', path);
     await this.#removeForGood(written.conversation);
+  }
+
+  async #untilHealthy(): Promise<void> {
+    const { port, authentication } = this.#settings;
+    const endpoint = `http://127.0.0.1:${port}/health`;
+    const ask = (signal: AbortSignal) => getHealth(endpoint, authentication.secretKey, signal);
+    const deadline = Date.now() + this.#patience;
+    for (;;) {
+      const { output, exit } = await checkHealth({ endpoint, format: 'text', patience: times.reply, ask });
+      if (exit === healthExit.healthy) return;
+      if (Date.now() > deadline) {
+        throw new SelfTestFailed(`the service was not healthy within ${this.#patience / 1000} s. ${output}`);
+      }
+      await delay(times.look);
+    }
   }
 
   async #readBack({ conversation, contents }: Token): Promise<void> {

@@ -58,7 +58,8 @@ async function pass(wanted: Inputs, context: ResourceContext<KitConfig>): Promis
     const outcome = await setAside(engine, wanted);
     const { step } = trial;
     const reason = context.signal.aborted ? 'the update was cancelled' : readable(error);
-    throw new Error(gateFailure({ container: wanted.container, step, reason, ...outcome }), { cause: error });
+    const { container, upstream } = wanted;
+    throw new Error(gateFailure({ container, upstream, step, reason, ...outcome }), { cause: error });
   }
   context.progress(`passed in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }

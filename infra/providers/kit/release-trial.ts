@@ -5,14 +5,14 @@ import { EngineRefusal } from '../docker/engine-error.ts';
 import { engineFind } from '../docker/engine-request.ts';
 import { type CommandResult, runInContainer } from './container-command.ts';
 
-/** Milliseconds: to become healthy, for one half of the self-test, until the next look. */
-const times = { healthy: 90_000, selfTest: 45_000, look: 150 } as const;
+/** Milliseconds: for one half of the self-test, which waits until the service is healthy; until the next look. */
+const times = { half: 150_000, look: 200 } as const;
 /** How often a container that is restarted each time it ends may end before it counts as broken. */
 const endsAtMost = 2;
 
 const state = z.object({
   RestartCount: z.number(),
-  State: z.object({ Status: z.string(), ExitCode: z.number(), Error: z.string().optional() }),
+  State: z.object({ Status: z.string(), ExitCode: z.number() }),
 });
 
 interface TrialContext {
@@ -43,14 +43,10 @@ export class ReleaseTrial {
     const { signal: abortSignal } = this.#context;
     this.#enter('start');
     await unlessRunning(this.#container.start({ abortSignal }));
-    this.#enter('becoming healthy');
-    await this.#untilHealthy();
     this.#enter('self-test (write)');
     const token = await this.#selfTest('write');
     this.#enter('restart');
     await this.#container.restart({ t: 10, abortSignal });
-    this.#enter('becoming healthy after the restart');
-    await this.#untilHealthy();
     this.#enter('self-test (read after the restart)');
     await this.#selfTest('read', token);
   }
@@ -60,35 +56,28 @@ export class ReleaseTrial {
     this.#context.progress(`gate: ${step}`);
   }
 
-  async #selfTest(...args: readonly string[]): Promise<string> {
-    const { exitCode, output } = await this.#run(['--self-test', ...args], times.selfTest);
-    if (exitCode !== 0) throw new Error(`it ended with ${exitCode}, not with 0: ${output || '(no output)'}`);
-    return output.split('\n').at(-1) ?? ''; // behind whatever Node has to warn of
-  }
-
   /**
-   * Docker asks each ten seconds. Asked here directly: what comes up in two is known in two, by the same command.
+   * One half of the self-test, from whenever the service is healthy: it asks the service itself, again and again, where
+   * Docker would ask each ten seconds. When the service ends, the test ends with it, and is begun anew.
    */
-  async #untilHealthy(): Promise<void> {
+  async #selfTest(...args: readonly string[]): Promise<string> {
     const { signal } = this.#context;
-    const deadline = Date.now() + times.healthy;
-    const before = (await this.#look()).RestartCount;
-    let last = 'no health check has ended yet';
+    const late = AbortSignal.timeout(times.half);
+    const { RestartCount: before } = await this.#look();
+    let ending = 'ended';
     for (;;) {
-      const { RestartCount, State } = await this.#look();
-      const ended = `ended with ${State.ExitCode}${State.Error ? ` (${State.Error})` : ''}`;
-      if (RestartCount - before > endsAtMost) throw new Error(`it ${ended} again and again; it has to stay up`);
-      if (State.Status === 'running') {
-        const health = await this.#health();
-        if (health?.exitCode === 0) return;
-        if (health) last = `its last health check ended with ${health.exitCode}: ${health.output || '(no output)'}`;
-      } else if (State.Status === 'restarting') {
-        last = `it ${ended}, and is started again`;
-      } else {
-        throw new Error(`it is not running (${State.Status}): it ${ended}`);
-      }
-      if (Date.now() > deadline) throw new Error(`it was not healthy within ${times.healthy / 1000} s; ${last}`);
-      await delay(times.look, undefined, { signal });
+      const found = await this.#look();
+      const { Status, ExitCode } = found.State;
+      const ends = found.RestartCount - before;
+      if (Status !== 'running') ending = `ended with ${ExitCode}`;
+      if (ends > endsAtMost) throw new Error(`the service ${ending} again and again; it has to stay up`);
+      if (Status !== 'running' && Status !== 'restarting')
+        throw new Error(`the service is not running (${Status}): it ${ending}`);
+      const result = Status === 'running' ? await this.#run(['--self-test', ...args], late) : undefined;
+      if (result?.exitCode === 0) return result.output.split('\n').at(-1) ?? ''; // behind whatever Node has to warn of
+      if (result && !(await this.#hasEnded(found)))
+        throw new Error(`the self-test ended with ${result.exitCode}: ${result.output || '(no output)'}`);
+      await delay(times.look, undefined, { signal: AbortSignal.any([signal, late]) });
     }
   }
 
@@ -99,24 +88,21 @@ export class ReleaseTrial {
     return found;
   }
 
-  /** Undefined when the container ended in between: the next look tells. */
-  async #health(): Promise<CommandResult | undefined> {
-    try {
-      return await this.#run(['--health'], 10_000);
-    } catch (error) {
-      if (error instanceof EngineRefusal) return undefined;
-      throw error;
-    }
+  /** Whether the service is another process by now than the one that was found. */
+  async #hasEnded({ RestartCount, State }: z.output<typeof state>): Promise<boolean> {
+    const now = await this.#look();
+    return now.RestartCount !== RestartCount || now.State.Status !== State.Status;
   }
 
-  async #run(args: readonly string[], patience: number): Promise<CommandResult> {
-    const late = AbortSignal.timeout(patience);
+  /** Undefined when the container ended before the command could be begun: the next look tells. */
+  async #run(args: readonly string[], late: AbortSignal): Promise<CommandResult | undefined> {
     const signal = AbortSignal.any([this.#context.signal, late]);
     try {
       return await runInContainer(this.#container, ['node', '/app/main.mjs', ...args], signal);
     } catch (error) {
+      if (error instanceof EngineRefusal) return undefined;
       if (!late.aborted || this.#context.signal.aborted) throw error;
-      throw new Error(`"node /app/main.mjs ${args[0]}" did not end within ${patience / 1000} s`, { cause: error });
+      throw new Error(`the self-test did not end within ${times.half / 1000} s`);
     }
   }
 }

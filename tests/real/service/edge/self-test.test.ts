@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { smokeMark } from '../../../../health/smoke-mark.ts';
+import { SelfTest } from '../../../../service/self-test/self-test.ts';
+import { freePort } from '../../../support/containers.ts';
 import type { RunningService } from '../service-process.ts';
 import { begin, type RunningKit, say, sender, startKit } from './running-kit.ts';
 
@@ -81,9 +83,29 @@ describe('the self-test of the service', () => {
     await kit.record.sql`delete from conversations`;
   });
 
-  it('fails when nobody answers, and says how it is used', async () => {
-    const nobody = await kit.installation.run(['--self-test', 'write'], { PORT: '9' });
-    expect(nobody).toMatchObject({ exitCode: 1, output: expect.stringContaining('got no answer') });
+  it('waits until the service is healthy, and gives up some time', async () => {
+    const { secretKey, jwtSecret } = kit.record.settings;
+    const authentication = { secretKey, jwtSecret, publicKeys: undefined, issuer: undefined };
+    const storage = {
+      backend: 'memory' as const,
+      fallback: undefined,
+      supabase: undefined,
+      redis: undefined,
+      outboxDirectory: undefined,
+    };
+    const nobody = new SelfTest({ port: 9, authentication, storage }, 300);
+    await expect(nobody.write()).rejects.toThrow(
+      /not healthy within 0\.3 s\. unavailable: http:\/\/127\.0\.0\.1:9\/health gives no health/,
+    );
+    await service.stop();
+    const port = await freePort();
+    const early = kit.installation.run(['--self-test', 'write'], { PORT: String(port) });
+    service = await kit.installation.start({ PORT: String(port) });
+    expect((await early).exitCode).toBe(0);
+    await kit.record.sql`delete from conversations`;
+  });
+
+  it('says how it is used', async () => {
     for (const wrong of [[], ['read'], ['write', 'more'], ['read', '{}', 'more'], ['wirte']])
       expect(await run(...wrong)).toMatchObject({ exitCode: 2, output: expect.stringContaining('read <token>') });
     expect(await run('read', 'nonsense')).toMatchObject({
