@@ -89,7 +89,7 @@ export interface ScriptedReply {
 
 export type Script = (reply: ScriptedReply) => void | Promise<void>;
 
-/** A provider of models on loopback that takes nothing but what OpenAI's API takes, and answers as it is told. */
+/** A provider of models on this machine that takes nothing but what OpenAI's API takes, and answers as it is told. */
 export interface ChatUpstream {
   readonly url: string;
   readonly port: number;
@@ -109,7 +109,8 @@ export interface ChatUpstream {
 export const apiKey = 'sk-nobody-may-read-this-key';
 export const usage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
 
-export async function startChatUpstream(): Promise<ChatUpstream> {
+/** `host`: where it listens; an address of this machine that containers reach is one, too. */
+export async function startChatUpstream(host = '127.0.0.1'): Promise<ChatUpstream> {
   const requests: CompletionBody[] = [];
   const faults: string[] = [];
   let scripts: Script[] = [];
@@ -133,9 +134,9 @@ export async function startChatUpstream(): Promise<ChatUpstream> {
       incoming.socket.destroy();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}/v1`;
+  const url = `http://${host}:${port}/v1`;
   const file = (changes: Record<string, unknown> = {}) => {
     const local = { url, model: 'small', models: ['large'], api_key: apiKey, ...changes };
     return JSON.stringify({ default: 'local', upstreams: { local } });

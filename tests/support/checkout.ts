@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,16 @@ export interface CommandResult {
   readonly output: string;
 }
 
+/** A command that runs in the background. */
+export interface RunningCommand {
+  /** When its output has that in it. Rejects with the output when it ends without. */
+  until(text: RegExp): Promise<void>;
+  /** Its end, whatever it has started meanwhile. */
+  readonly ended: Promise<CommandResult>;
+  /** kill -9 for it and for everything that it has started, at once. */
+  kill(): void;
+}
+
 /** A copy of this checkout in a folder of its own, as a newcomer has it after cloning: nothing installed, nothing set up. */
 export interface Checkout {
   readonly directory: string;
@@ -19,6 +30,8 @@ export interface Checkout {
   readonly config: Readonly<Record<'namespace' | PortKey, string>>;
   /** Runs `npm run <script> -- <args>` in it, without the kit's own variables of this process. */
   npm(script: string, ...args: string[]): Promise<CommandResult>;
+  /** The same without waiting for its end. */
+  start(script: string, ...args: string[]): RunningCommand;
   /** Removes the folder. What still runs of its stack is removed before, by label. */
   remove(): Promise<void>;
 }
@@ -48,6 +61,7 @@ export async function freshCheckout({ prepared = false } = {}): Promise<Checkout
     directory,
     config,
     npm: (script, ...args) => npm(directory, script, args),
+    start: (script, ...args) => startNpm(directory, script, args),
     remove: async () => {
       await removeLeftovers(namespace);
       await rm(directory, { recursive: true, force: true });
@@ -77,6 +91,41 @@ async function npm(directory: string, script: string, args: readonly string[]): 
     nothrow: true,
   })`npm run --silent ${script} -- ${args}`;
   return { exitCode: run.exitCode ?? 1, stdout: run.stdout, output: run.stdall };
+}
+
+function startNpm(directory: string, script: string, args: readonly string[]): RunningCommand {
+  const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
+    cwd: directory,
+    env: newcomerEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a process group of its own
+  });
+  let stdout = '';
+  let output = '';
+  child.stdout.on('data', (text: Buffer) => {
+    stdout += text.toString('utf8');
+    output += text.toString('utf8');
+  });
+  child.stderr.on('data', (text: Buffer) => {
+    output += text.toString('utf8');
+  });
+  const ended = new Promise<CommandResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve({ exitCode: code ?? 1, stdout, output }));
+  });
+  const until = (text: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (text.test(output)) resolve();
+      };
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', look);
+      look();
+      ended.then(() => reject(new Error(`it ended without ${text}:\n${output}`)), reject);
+    });
+  const kill = () => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  };
+  return { until, ended, kill };
 }
 
 /** This process's environment without what the set-up of the outer checkout has put into it. */
