@@ -1,5 +1,4 @@
 import { redeploy } from '../releases/redeploy.ts';
-import { refusals } from '../releases/refusals.ts';
 import { liveUpdate, readUpdates, type Update } from '../releases/updates.ts';
 import { stackOutputs } from '../stack.ts';
 import { openStackClient } from '../stack-client.ts';
@@ -15,15 +14,12 @@ const patience = 90;
 /**
  * Deploys what was live before, and makes sure that it answers. Throws, saying why and what can be done, when it can't
  * be gone back to, or does not answer.
+ *
+ * @param holding the open file of the deploys' lock
+ * @returns the release that serves
  */
-export async function rollBackTo(stack: string, before: Update): Promise<string> {
-  const reasons = refusals(before, await readUpdates(stack));
-  if (reasons.length > 0) {
-    throw new Error(
-      `Update ${before.number} can't be gone back to:\n${reasons.map((reason) => `  - ${reason}`).join('\n')}`,
-    );
-  }
-  await redeploy(stack, before);
+export async function rollBackTo(stack: string, before: Update, holding: number): Promise<string> {
+  await redeploy(stack, before, { holding });
   const outputs = await stackOutputs(stack);
   const client = await openStackClient(outputs);
   try {

@@ -17,15 +17,18 @@ const actions = new Map<string, Change['action']>([
   ['delete', 'delete'],
 ]);
 
+const imageType = 'docker:index/remoteImage:RemoteImage';
+
 const words = new Map<string, string>([
   ['docker:index/container:Container', 'container'],
   ['docker:index/volume:Volume', 'volume'],
   ['docker:index/network:Network', 'network'],
-  ['docker:index/remoteImage:RemoteImage', 'image'],
+  [imageType, 'image'],
   ['kit:index:Secret', 'secret'],
   ['kit:index:LiveRelease', 'live release'],
   ['kit:index:ReleaseGate', 'gate'],
-  ['kit:index:DataVolume', 'data volume'],
+  ['kit:index:DataVolume', 'watch over volume'],
+  ['kit:index:EdgeConfig', 'configuration of Caddy'],
   ['supabase:index:Project', 'Supabase project'],
   ['supabase:index:ProjectSettings', 'settings of the Supabase project'],
   ['supabase:index:Migrations', 'database schema'],
@@ -42,6 +45,8 @@ export function changesOf(steps: readonly PreviewedStep[]): Change[] {
     const action = actions.get(step.op);
     const type = typeOf(step.urn);
     if (!action || type.startsWith('conversation-kit:') || type.startsWith('pulumi:')) return [];
+    // Images are forgotten by the state, and stay on the engine for a rollback.
+    if (action === 'delete' && type === imageType) return [];
     const name = step.urn.split('::').at(-1) ?? step.urn;
     const thing = `${words.get(type) ?? type} ${name}`;
     return [{ action, thing, details: detailsOf(action, step) }];

@@ -213,11 +213,11 @@ class DeployRun {
     const failed = reasons(failure);
     announce(`Failed: ${failed}`);
     try {
-      if (!update) throw new Error(reason ?? 'nothing was deployed before: there is no release to go back to');
+      if (!update) throw new Error(reason ?? 'there is no update before it that succeeded and has a manifest');
       // Not with our signal: half a rollback is worse than one that takes a moment more.
       const steps = new TimedSteps(new AbortController().signal);
       const to = await steps
-        .run(`Rollback to release ${update.manifest?.release}`, () => rollBackTo(stack, update))
+        .run(`Rollback to release ${update.manifest?.release}`, () => rollBackTo(stack, update, this.#lock.file))
         .finally(() => this.steps.taken.push(...steps.taken));
       return { verdict: 'rolled back', to, reason: failed };
     } catch (error) {
