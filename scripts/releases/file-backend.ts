@@ -9,13 +9,22 @@ export interface StackFolders {
   readonly stacks: string;
 }
 
+/** Whether the state is kept in files here, as it is unless PULUMI_BACKEND_URL names something else. */
+export function isFileBackend(): boolean {
+  return process.env.PULUMI_BACKEND_URL?.startsWith('file://') ?? false;
+}
+
+/** The stacks of this project in the file backend. */
+export function stackNames(): string[] {
+  const names = namesIn(stackFolders('').stacks).flatMap((name) => /^(.+)\.json(?:\.gz)?$/.exec(name)?.[1] ?? []);
+  return [...new Set(names)];
+}
+
 /** Where the file backend keeps a stack. Throws, with the way for the others, where the backend is none. */
-export function stackFolders(
-  stack: string,
-  backend: string | undefined = process.env.PULUMI_BACKEND_URL,
-): StackFolders {
-  if (!backend?.startsWith('file://')) {
-    const kind = backend?.split(':')[0] ?? 'Pulumi Cloud';
+export function stackFolders(stack: string): StackFolders {
+  const backend = process.env.PULUMI_BACKEND_URL ?? '';
+  if (!isFileBackend()) {
+    const kind = backend.split(':')[0] || 'Pulumi Cloud';
     throw new Error(
       `The history of stack ${stack} is kept elsewhere (${kind}), and only that of a file backend can be read here. ` +
         'What to do by hand: docs/rollback.md, "Other backends".',

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { $ } from 'zx';
+import { installedBundle } from '../setup/bundle.mjs';
 import { openKit } from '../setup/kit.mjs';
 import { npmCleanInstall } from '../setup/npm.mjs';
 import { npmPackages } from '../setup/steps/npm-packages.mjs';
@@ -16,7 +17,14 @@ export async function linkOrInstallPackages(directory: string): Promise<void> {
   linkPackages(resolve('node_modules'), packages);
   if (areAsLocked(directory)) return;
   rmSync(packages, { recursive: true, force: true });
-  const { command, args, env } = npmCleanInstall(openKit(process.cwd(), process.env));
+  const kit = openKit(process.cwd(), process.env);
+  if (installedBundle(kit)) {
+    throw new Error(
+      'The npm packages of that release are not those that are here, and what came from a bundle fetches none. Nothing was ' +
+        `changed. The bundle of that release has them: sh <that bundle> ${kit.root}, then npm run up`,
+    );
+  }
+  const { command, args, env } = npmCleanInstall(kit);
   console.error('Its packages are not those of this checkout: npm installs them.');
   const install = await $({
     cwd: directory,

@@ -18,7 +18,8 @@ export async function redeploy(stack: string, update: Update, options: RedeployO
   const { confirm, ...others } = options;
   const updates = await readUpdates(stack);
   const reasons = refusals(update, updates);
-  if (reasons.length === 0 && update.manifest) reasons.push(...missingImages(update.manifest, await listImages(update)));
+  if (reasons.length === 0 && update.manifest)
+    reasons.push(...missingImages(update.manifest, await listImages(update)));
   if (reasons.length > 0) throw new RollbackRefused(update, reasons);
 
   const applied = new Set(updates.flatMap(({ migrations }) => migrations));

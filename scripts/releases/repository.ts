@@ -16,7 +16,10 @@ export function git(args: readonly string[], options: { cwd?: string; index?: st
 }
 
 /** What git prints. Throws with what it says when it fails. */
-export async function gitText(args: readonly string[], options: { cwd?: string; index?: string } = {}): Promise<string> {
+export async function gitText(
+  args: readonly string[],
+  options: { cwd?: string; index?: string } = {},
+): Promise<string> {
   const run = await git(args, options);
   if (run.exitCode === 0) return run.stdout.trim();
   throw new Error(`git ${args[0]} failed: ${run.stderr.trim()}`);

@@ -55,6 +55,11 @@ export const commands = {
     needs: (args, root) => (optionValue(args, '--endpoint') ? typescript : onStack(args, root, pulumi)),
     runs: ['script', 'scripts/health.ts'],
   },
+  rollback: {
+    summary: 'list the releases of the stack, or go back to one (-- --to <number>)',
+    needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
+    runs: ['script', 'scripts/rollback.ts'],
+  },
   drift: {
     summary: 'what was changed by hand since the last update (exit 1), without changing anything',
     needs: (args, root) => onStack(args, root, [...pulumi, dockerEngine]),
