@@ -14,8 +14,8 @@ import { LiveRelease } from './kit/live-release.ts';
 import { ReleaseGate } from './kit/release-gate.ts';
 import { Secret } from './kit/secret.ts';
 import { laidOutProgram } from './laid-out-program.ts';
-import { preflight, publishedPorts } from './preflight.ts';
-import { assertFits, profiles, type Role } from './profiles.ts';
+import { preflight, rolesOf } from './preflight.ts';
+import { assertFits, profiles } from './profiles.ts';
 import { releaseManifest } from './release-manifest.ts';
 import { ConversationSchema } from './supabase/conversation-schema.ts';
 import { EmbeddedProject } from './supabase/embedded-project.ts';
@@ -24,13 +24,9 @@ import { hostedProject } from './supabase/hosted-project.ts';
 const settings = loadConfig();
 const profile = profiles[settings.profile];
 const embedded = settings.supabase === 'embedded';
-const roles: Role[] = ['redis', 'service', 'caddy'];
-if (embedded) roles.push('postgres', 'supabase');
-if (settings.redisCommander) roles.push('redis-commander');
-assertFits(settings.profile, profile, roles);
+assertFits(settings.profile, profile, rolesOf(settings));
 // A preview only tells: it must work where there is no engine, too.
-if (!pulumi.runtime.isDryRun())
-  await preflight({ ...settings, stack: pulumi.getStack(), ports: publishedPorts(settings) });
+if (!pulumi.runtime.isDryRun()) await preflight(pulumi.getStack(), settings);
 
 const engine = new docker.Provider('engine', settings.dockerHost ? { host: settings.dockerHost } : {});
 const onBox = { providers: { docker: engine } };
@@ -119,4 +115,6 @@ export { embedded };
 export const supabaseUrl = project.administration?.url;
 export const supabasePublishableKey = project.connection.publishableKey;
 export const supabaseSecretKey = project.connection.secretKey;
+const { database } = project.administration ?? {};
+export const databaseUrl = database && 'databaseUrl' in database ? pulumi.secret(database.databaseUrl) : undefined;
 export const redisCommanderUrl = commander?.url;
