@@ -42,7 +42,9 @@ async function bundle(): Promise<void> {
     progress.close();
     const milliseconds = Math.round(performance.now() - started);
     if (options.json)
-      console.log(JSON.stringify({ file: made.file, bytes: made.bytes, milliseconds, ...made.manifest }));
+      console.log(
+        JSON.stringify({ ...made.manifest, file: made.file, bytes: made.bytes, sha256: made.sha256, milliseconds }),
+      );
     else show(made, milliseconds);
   } catch (error) {
     progress.close();
@@ -60,7 +62,7 @@ async function verify(file: string): Promise<void> {
   process.exitCode = run.exitCode === 0 ? exitCode.done : exitCode.failed;
 }
 
-function show({ file, bytes, manifest }: Awaited<ReturnType<typeof makeBundle>>, milliseconds: number): void {
+function show({ file, bytes, sha256, manifest }: Awaited<ReturnType<typeof makeBundle>>, milliseconds: number): void {
   const rows = manifest.parts.map((part) => [
     part.name,
     megabytes(part.bytes),
@@ -69,7 +71,7 @@ function show({ file, bytes, manifest }: Awaited<ReturnType<typeof makeBundle>>,
   ]);
   console.error(`\n${table(['part', 'in the bundle', 'on the box', 'SHA-256'], rows)}`);
   console.log(
-    `\n${file}\n${megabytes(bytes)}, commit ${manifest.commit.slice(0, 12)}, glibc ${manifest.glibc} or newer (${duration(milliseconds)}). ` +
+    `\n${file}\n${megabytes(bytes)}, commit ${manifest.commit.slice(0, 12)}, glibc ${manifest.glibc} or newer (${duration(milliseconds)}).\nSHA-256 ${sha256}\n` +
       'Carry it to the box, and there: sh <file> [directory]',
   );
 }

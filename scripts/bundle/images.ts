@@ -45,15 +45,20 @@ export async function ensureImages(
   { signal, say }: { signal: AbortSignal; say(line: string): void },
 ): Promise<void> {
   // Not with BuildKit, which has no use for an image as a base that only this engine has.
-  const docker = $({ cwd: root, quiet: true, signal, env: { ...process.env, DOCKER_BUILDKIT: '0' } });
+  const env = { ...process.env, DOCKER_BUILDKIT: '0' };
+  const docker = async (what: string, args: readonly string[]) => {
+    say(what);
+    const run = await $({ cwd: root, quiet: true, nothrow: true, signal, env })`docker ${args}`;
+    signal.throwIfAborted();
+    if (run.exitCode !== 0) throw new Error(`${what} failed:\n${run.stderr.trim()}`);
+  };
   for (const { reference, context, base } of images) {
     if (source === 'registry' && !(await imageId(base, signal))) {
-      say(`pulling ${base}`);
-      await docker`docker pull --quiet ${base}`;
+      await docker(`pulling ${base}`, ['pull', '--quiet', base]);
     }
     if (await imageId(reference, signal)) continue;
-    say(`building ${reference}`);
-    await docker`docker build --quiet --tag ${reference} --build-arg ${`BASE=${base}`} ${context}`;
+    const build = ['build', '--quiet', '--tag', reference, '--build-arg', `BASE=${base}`, context];
+    await docker(`building ${reference}`, build);
   }
 }
 

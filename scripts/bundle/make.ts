@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { isDiskFull } from '../../images/base/command.ts';
 import { demandDiskSpace } from '../setup/disk-space.mjs';
 import type { Kit } from '../setup/kit.mjs';
 import type { Progress } from '../setup/progress.mjs';
@@ -26,6 +30,8 @@ export interface BundleOptions {
 export interface MadeBundle {
   readonly file: string;
   readonly bytes: number;
+  /** Of the whole file: to be compared with what arrives. */
+  readonly sha256: string;
   readonly manifest: Manifest;
 }
 
@@ -84,9 +90,15 @@ export async function makeBundle(kit: Kit, options: BundleOptions): Promise<Made
     await bundle.add('manifest.json', 'file', `${JSON.stringify(manifest, undefined, 2)}\n`, signal);
     const installer = await readFile(join(import.meta.dirname, 'install.sh'), 'utf8');
     const bytes = await bundle.finish(installer, manifest);
-    signal.throwIfAborted();
+    const sha256 = await digestOf(partial, signal);
     await rename(partial, file);
-    return { file, bytes, manifest };
+    return { file, bytes, sha256, manifest };
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new Error(
+      `The disk became full while the bundle was made (${dirname(file)}, ${workspaces}), and nothing of it was kept. Free some, then run the same command again.`,
+      { cause: error },
+    );
   } finally {
     await bundle.close();
     await rm(partial, { force: true });
@@ -143,6 +155,12 @@ async function layOut(
     pulumi: [join('.kit', 'toolchain', basename(dirname(toolLinks(kit).pulumi ?? ''))), ...pluginFolders(kit)],
     packages: packages && { folder: folders.packages, paths: ['.kit'] },
   };
+}
+
+async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash, { signal });
+  return hash.digest('hex');
 }
 
 /** Runs a part of the work in sight of the person. */
