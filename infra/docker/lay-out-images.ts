@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type ImageRole, imageContext } from '../../images/context.ts';
+import { imageContext } from '../../images/context.ts';
 import { parseConfig } from '../config.ts';
+import { rolesOf } from '../preflight.ts';
 import { imageIngredients } from './image-ingredients.ts';
 
 // Lays out the build contexts of a stack's images, without Pulumi: for whoever needs the images before, or without, an
@@ -8,14 +9,11 @@ import { imageIngredients } from './image-ingredients.ts';
 // as JSON, each image's role, reference, context (relative to the project) and the image it starts from.
 const argument = z.object({ stack: z.string(), config: z.record(z.string(), z.string()) });
 const { stack, config } = argument.parse(JSON.parse(process.argv[2] ?? 'null'));
-const { images, supabase, redisCommander } = parseConfig(stack, config);
+const settings = parseConfig(stack, config);
 
-const roles: ImageRole[] = ['redis', 'service', 'caddy'];
-if (supabase === 'embedded') roles.push('postgres', 'supabase');
-if (redisCommander) roles.push('redis-commander');
-const laidOut = roles.map((role) => {
-  const ingredients = imageIngredients(role, images);
+const laidOut = rolesOf(settings).map((role) => {
+  const ingredients = imageIngredients(role, settings.images);
   const { reference, directory } = imageContext(role, ingredients);
   return { role, reference, context: directory, base: ingredients.base };
 });
-console.log(JSON.stringify({ source: images, images: laidOut }));
+console.log(JSON.stringify({ source: settings.images, images: laidOut }));

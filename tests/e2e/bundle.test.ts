@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -36,11 +36,33 @@ describe('a box without internet', () => {
       await mkdir(dirname(join(checkout.directory, path)), { recursive: true });
       await writeFile(join(checkout.directory, path), JSON.stringify({ 'conversation-kit:note': secret }));
     }
-    bundle = await makeBundle(checkout);
   });
   afterAll(async () => {
     await box?.stop();
     await checkout?.remove();
+  });
+
+  it('has a bundle made for it; what was interrupted or killed on the way leaves nothing', async () => {
+    const output = join(checkout.directory, 'bundles', 'kit.sh');
+    const left = async () => [
+      ...(await readdir(join(checkout.directory, 'bundles'))),
+      ...(await readdir(join(checkout.directory, '.kit', 'bundles'))),
+    ];
+    const make = () => checkout.start('bundle', '--no-engine', '--output', output);
+    const interrupted = make();
+    await interrupted.until(/node\.tar\.gz: packing/);
+    interrupted.kill('SIGINT');
+    expect((await interrupted.ended).exitCode).not.toBe(0);
+    await expect.poll(left).toEqual([]);
+
+    const killed = make();
+    await killed.until(/node\.tar\.gz: packing/);
+    killed.kill();
+    await killed.ended;
+    expect(await left()).toHaveLength(2);
+
+    bundle = await makeBundle(checkout, '--output', output);
+    expect(await left()).toEqual(['kit.sh']);
   });
 
   it('refuses a damaged bundle before anything is placed', async () => {

@@ -19,8 +19,8 @@ export interface RunningCommand {
   until(text: RegExp): Promise<void>;
   /** Its end, whatever it has started meanwhile. */
   readonly ended: Promise<CommandResult>;
-  /** kill -9 for it and for everything that it has started, at once. */
-  kill(): void;
+  /** A signal for it and for everything that it has started, at once; default: kill -9. */
+  kill(signal?: NodeJS.Signals): void;
 }
 
 /** A copy of this checkout in a folder of its own, as a newcomer has it after cloning: nothing installed, nothing set up. */
@@ -122,8 +122,8 @@ function startNpm(directory: string, script: string, args: readonly string[]): R
       look();
       ended.then(() => reject(new Error(`it ended without ${text}:\n${output}`)), reject);
     });
-  const kill = () => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
   };
   return { until, ended, kill };
 }
