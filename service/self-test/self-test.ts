@@ -28,7 +28,7 @@ const thread = z.object({
  * Milliseconds. `healthy`: until the service has to be; `leftovers`: conversations that are older were left by a test
  * that was killed.
  */
-const times = { healthy: 90_000, look: 100, reply: 10_000, cleaning: 5_000, leftovers: 3_600_000 } as const;
+const times = { healthy: 60_000, look: 100, reply: 10_000, cleaning: 5_000, leftovers: 3_600_000 } as const;
 
 /**
  * Tries the service of the same machine as soon as it is healthy, through its own port, so that everything between a
