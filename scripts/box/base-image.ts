@@ -1,5 +1,6 @@
 import { $ } from 'zx';
 import { baseImageReference } from '../../images/base/reference.ts';
+import { isSshFailure, sshFailure } from '../../ssh/failure.ts';
 import { nameOf, type SshTarget, sshCommand } from '../../ssh/target.ts';
 import { quoted } from './box-command.ts';
 import { BoxProblem } from './problem.ts';
@@ -41,6 +42,7 @@ export async function carryBaseImage(deploy: SshTarget, { reference, here }: Car
   })`docker save ${reference} | ${load}`;
   const { there } = await compareBaseImage(deploy);
   if (carried.exitCode === 0 && there === here) return;
+  if (isSshFailure(carried.stderr)) throw sshFailure(carried.stderr, deploy);
   const said = carried.stderr.trim().split('\n').slice(-4).join('\n  ');
   throw new BoxProblem(
     `The base image did not arrive on ${nameOf(deploy)} (here ${here}, there ${there ?? 'none'})\n  ${said}`,
