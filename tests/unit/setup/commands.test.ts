@@ -34,6 +34,7 @@ describe('what a command needs', () => {
       'Docker plugin',
       'Stack state',
       'Docker engine',
+      'Bundled images',
       'Image source',
       'Base image',
     ]);
@@ -42,7 +43,12 @@ describe('what a command needs', () => {
 
   it('is no engine here where the stack’s is on another box', () => {
     expect(needs('up', '--stack', 'optiplex')).toEqual(needs('pulumi'));
-    expect(needs('up', '--stack=ryzen')).toEqual([...(needs('pulumi') ?? []), 'Docker engine']);
+    expect(needs('up', '--stack=ryzen')).toEqual([...(needs('pulumi') ?? []), 'Docker engine', 'Bundled images']);
+  });
+
+  it('is, for a bundle, everything for the stack and the tools that go into it', () => {
+    expect(needs('bundle')).toEqual([...(needs('up') ?? []), 'Node.js to carry', 'Pulumi CLI to carry']);
+    expect(needs('bundle', '--verify', 'a.sh')).toEqual(['Node.js', 'npm packages']);
   });
 
   it('is little for help, for checks and for tests without I/O', () => {
