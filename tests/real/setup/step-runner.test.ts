@@ -173,6 +173,23 @@ describe('set-up', () => {
     expect(runs).toBe(1);
   });
 
+  it('fetches nothing where a bundle has installed the kit, and says at once what to do', async () => {
+    const kit = openKit(temporaryFolder(), process.env);
+    mkdirSync(join(kit.directory, 'bundle'), { recursive: true });
+    writeFileSync(join(kit.directory, 'bundle', 'manifest.json'), '{ "version": "0.1.0", "commit": "c0ffee" }');
+    let fetched = false;
+    const fetching = fileStep('a', [], async () => {
+      fetched = true;
+    });
+    const failure = await run([{ ...fetching, fetches: 'packages from npm' }], kit).done.catch((error) => error);
+    expect(failure).toBeInstanceOf(StepFailed);
+    expect(failure.cause).toBeInstanceOf(SetupError);
+    expect(failure.cause.message).toContain('not in the bundle that this was installed from (0.1.0, c0ffee)');
+    expect(failure.cause.remedy).toContain('npm run bundle');
+    expect(fetched).toBe(false);
+    await run([fetching], kit).done; // what needs no network is done there as anywhere
+  });
+
   it('begins nothing where it would not fit on the disk', async () => {
     const kit = openKit(temporaryFolder(), process.env);
     const huge: Step = {
