@@ -1,8 +1,8 @@
 import { commandArguments, exitCode } from './arguments.ts';
 import { readDeployLog } from './deploy/deploy-log.ts';
 import { historyRows, historyTable } from './deploy/history.ts';
-import { readUpdates } from './releases/updates.ts';
-import { fail } from './report.ts';
+import { readUpdates, type Update } from './releases/updates.ts';
+import { fail, reasons } from './report.ts';
 
 const usage = `npm run history -- [options]
 
@@ -29,12 +29,22 @@ async function history(): Promise<void> {
     process.exit(exitCode.misused);
   }
   const log = readDeployLog(stack);
-  const rows = historyRows(log.deploys, await readUpdates(stack)).slice(0, limit);
+  const rows = historyRows(log.deploys, await knownUpdates(stack)).slice(0, limit);
   if (log.tornLines > 0) {
     console.error(`${log.tornLines} of the deploy log's lines can't be read (a power cut?), and are left out.`);
   }
   if (json) console.log(JSON.stringify(rows));
   else console.log(rows.length === 0 ? `Nothing was deployed to stack ${stack} yet.` : historyTable(rows));
+}
+
+/** None where the backend does not tell; the log of the deploys is worth showing without them. */
+async function knownUpdates(stack: string): Promise<Update[]> {
+  try {
+    return await readUpdates(stack);
+  } catch (error) {
+    console.error(`Only deploys from this checkout are listed. ${reasons(error)}`);
+    return [];
+  }
 }
 
 await history().catch((error: unknown) => fail(error, exitCode.failed));

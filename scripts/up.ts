@@ -3,7 +3,9 @@ import { saveAuthority } from './authority.ts';
 import { prepareStack } from './prepare-stack.ts';
 import { pulumiUp } from './pulumi-update.ts';
 import { announce, fail, table } from './report.ts';
+import { exitCodeOf, interruption } from './setup/child-process.mjs';
 import { duration } from './setup/duration.mjs';
+import { Interrupted } from './setup/setup-error.mjs';
 import { showBroken, showOutcome, showOutcomes } from './smoke/report.ts';
 import { smokeTest } from './smoke/smoke-test.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
@@ -38,12 +40,13 @@ async function up(): Promise<void> {
   // The provider of the volumes reads it: Pulumi hands its environment on.
   if (accepted.length > 0) process.env.CONVERSATION_KIT_ACCEPT_VOLUME = accepted.join(',');
   announce(`Deploying stack ${stack}`);
-  await pulumiUp(stack);
+  const { signal } = interruption();
+  await pulumiUp(stack, { signal });
   const outputs = await stackOutputs(stack);
 
   if (!options['no-smoke']) {
     announce('Smoke tests');
-    const { outcomes, broken } = await smokeTest(outputs, { restarts: true, onOutcome: showOutcome });
+    const { outcomes, broken } = await smokeTest(outputs, { restarts: true, signal, onOutcome: showOutcome });
     showOutcomes(outcomes);
     if (broken) {
       showBroken(broken);
@@ -92,4 +95,6 @@ function showPlaces(stack: string, at: ReturnType<typeof places>, took: number):
   console.log(`\nStack ${stack} is up (${duration(took)}).\n${table([], rows)}`);
 }
 
-await up().catch((error: unknown) => fail(error, exitCode.failed));
+await up().catch((error: unknown) =>
+  fail(error, error instanceof Interrupted ? exitCodeOf(error.signal) : exitCode.failed),
+);

@@ -74,7 +74,12 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
       steps: run.steps.taken,
       ...ending,
     };
-    appendToDeployLog(stack, end);
+    try {
+      appendToDeployLog(stack, end);
+    } catch (error) {
+      // What was deployed is deployed.
+      console.error(`The end of this deploy is missing in its log: ${reasons(error)}`);
+    }
     await run.tell(end);
     return { begin, end, steps: run.steps, copies: run.copies };
   } finally {
@@ -230,8 +235,10 @@ class DeployRun {
   }
 
   #interruption(error: unknown): Ending | undefined {
-    if (!(error instanceof Interrupted)) return undefined;
-    return { verdict: 'interrupted', to: null, reason: error.message };
+    const { signal } = this.#options;
+    const interrupted = signal.aborted ? signal.reason : error;
+    if (!(interrupted instanceof Interrupted)) return undefined;
+    return { verdict: 'interrupted', to: null, reason: interrupted.message };
   }
 
   #facts({ verdict, to, reason }: Pick<DeployEnd, 'to' | 'reason'> & { verdict: string }): HookFacts {

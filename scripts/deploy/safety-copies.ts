@@ -58,9 +58,14 @@ export async function keepSafetyCopies({
     await syncFolder(folder);
     for (const name of superfluous(await readdir(folder))) await rm(join(folder, name), { recursive: true });
     return target;
-  } catch (error) {
+  } catch (cause) {
     await rm(workspace, { recursive: true, force: true });
-    throw error;
+    signal.throwIfAborted();
+    throw new Error(
+      'The data could not be copied, so nothing is deployed. Where a server is down that the deploy would repair, ' +
+        `npm run up -- --stack ${stack} does so without a copy`,
+      { cause },
+    );
   }
 }
 

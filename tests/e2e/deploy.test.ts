@@ -31,7 +31,9 @@ describe('npm run deploy', () => {
     checkout = await freshCheckout({ prepared: true });
     for (const hook of ['before-deploy', 'after-deploy', 'deploy-failed', 'after-rollback'])
       await keepFacts(checkout, hook);
-    const flags = Object.entries(checkout.config).map(([key, value]) => `--config=${key}=${value}`);
+    const flags = Object.entries({ ...checkout.config, redisCommander: 'false' }).map(
+      ([key, value]) => `--config=${key}=${value}`,
+    );
     const up = await checkout.npm('up', '--no-smoke', ...flags);
     expect(up.exitCode, up.output).toBe(0);
     client = await openClient(checkout);
