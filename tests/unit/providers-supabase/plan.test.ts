@@ -66,3 +66,12 @@ test('a file that is applied and not there is a conflict, and so is a new one be
   expect(plan([one], [entryOf(one), entryOf(two)])).toEqual({ ...nothing, conflicts: ['2_t.sql'] });
   expect(plan([one, two], [entryOf(two)])).toEqual({ ...nothing, pending: ['1'], conflicts: ['1_t.sql'] });
 });
+
+test('what is applied and has no file is a conflict, unless it is told to be of a newer release', () => {
+  const entries = [entryOf(one), entryOf(two)];
+  const conflicts = (ahead?: string[]) =>
+    planMigrations([one], { entries, unfinished: [] }, ahead).conflicts.map(({ fileName }) => fileName);
+  expect(conflicts()).toEqual(['2_t.sql']);
+  expect(conflicts(['2_t'])).toEqual([]);
+  expect(conflicts(['2_other'])).toEqual(['2_t.sql']);
+});
