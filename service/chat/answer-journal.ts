@@ -1,8 +1,8 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
+import { openSqlite } from '../sqlite/open-sqlite.ts';
 import { type AnswerMetadata, answerMetadata } from './chat.ts';
 
 /** Milliseconds after which an answer that nobody has written on is nobody's any more. */
@@ -58,11 +58,8 @@ export class AnswerJournal {
 
   /** Opens the file in this directory, or makes it. Throws what the system says. */
   constructor(directory: string, owner: string, now: () => number = sinceStart) {
-    mkdirSync(directory, { recursive: true });
     const path = join(directory, 'chat-answers.sqlite');
-    closeSync(openSync(path, 'a', 0o600)); // what people are told is in it
-    const database = new DatabaseSync(path, { timeout: busyPatience });
-    database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma secure_delete = on');
+    const database = openSqlite(path, { synchronous: 'normal', patience: busyPatience });
     database.exec(schema);
     this.#owner = owner;
     this.#now = now;

@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { ConversationError, RecordUnavailable } from '../../conversation/errors.ts';
+import { openSqlite } from '../../sqlite/open-sqlite.ts';
 import { outboxSchema, outboxSchemaVersion } from './outbox-schema.ts';
 
 /** Milliseconds that a write waits for another process's to end. */
@@ -50,10 +50,7 @@ export class OutboxFile {
     const path = join(directory, 'outbox.sqlite');
     let database: DatabaseSync | undefined;
     try {
-      mkdirSync(directory, { recursive: true });
-      closeSync(openSync(path, 'a', 0o600)); // what people wrote is in it
-      database = new DatabaseSync(path, { timeout: busyPatience });
-      database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on');
+      database = openSqlite(path, { synchronous: 'full', patience: busyPatience });
       examine(database);
       migrate(database);
       return new OutboxFile(path, database);
