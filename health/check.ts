@@ -1,4 +1,5 @@
 import { type HealthAnswer, type HealthReport, healthAnswer } from './report.ts';
+import { within } from './within.ts';
 
 /** Exit codes of whatever asks for the health of a service. `degraded` works, with less than was configured. */
 export const healthExit = { healthy: 0, degraded: 0, unhealthy: 1, misconfigured: 2, unavailable: 3 } as const;
@@ -22,13 +23,8 @@ export async function checkHealth(
 ): Promise<{ readonly output: string; readonly exit: number }> {
   const { endpoint, format } = question;
   const patience = Math.round(question.patience);
-  const deadline = AbortSignal.timeout(patience);
-  const late = Promise.withResolvers<never>();
-  deadline.addEventListener('abort', () => late.reject(new Error(`no answer within ${patience} ms`)), {
-    once: true,
-  });
   try {
-    const health = healthAnswer.parse(await Promise.race([question.ask(deadline), late.promise]));
+    const health = healthAnswer.parse(await within(patience, question.ask));
     return { output: format === 'json' ? JSON.stringify(health) : asText(health), exit: healthExit[health.status] };
   } catch (error) {
     const reason = reasonOf(error);

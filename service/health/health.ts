@@ -1,4 +1,5 @@
 import type { HealthReport, HealthStatus } from '../../health/report.ts';
+import { within } from '../../health/within.ts';
 import type { Tier } from '../conversation/conversation.ts';
 import type { Probe } from '../conversation/conversation-store.ts';
 
@@ -51,11 +52,8 @@ export class Health {
 async function examineOne(probe: Probe) {
   const started = performance.now();
   const elapsed = () => Math.round((performance.now() - started) * 10) / 10;
-  const deadline = AbortSignal.timeout(patience);
-  const late = Promise.withResolvers<never>();
-  deadline.addEventListener('abort', () => late.reject(new Error(`no answer within ${patience} ms`)), { once: true });
   try {
-    await Promise.race([probe.answer(deadline), late.promise]);
+    await within(patience, (signal) => probe.answer(signal));
     return { probe, status: 'up' as const, response_time_ms: elapsed() };
   } catch (error) {
     return { probe, status: 'down' as const, response_time_ms: elapsed(), error: reasonOf(error) };
