@@ -175,7 +175,7 @@ async function startServer(recipe: ServerRecipe): Promise<TestServer> {
 
 /** Polls because a server has no event for "I accept connections now"; ends early when its process has ended. */
 async function untilAnswering(container: Docker.Container, answers: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 150_000;
   for (;;) {
     try {
       await answers();
