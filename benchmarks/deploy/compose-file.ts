@@ -28,11 +28,10 @@ export const inspected = z.object({
 });
 export type Inspected = z.output<typeof inspected>;
 
-/** Who waits for whom to be healthy, as such a file would have it. */
+/** Who waits for whom to be healthy at its start, as such a file would have it. */
 const dependencies: Readonly<Record<string, readonly string[]>> = {
   supabase: ['postgres'],
   service: ['redis', 'supabase'],
-  caddy: ['service'],
   'redis-commander': ['redis'],
 };
 

@@ -9,7 +9,7 @@ import type { Window } from './sample.ts';
 
 const run = promisify(execFile);
 
-/** In this order they come back without waiting for each other for long. */
+/** What others need comes first. */
 const startOrder = ['postgres', 'redis', 'supabase', 'service', 'caddy', 'redis-commander'];
 
 /**
@@ -33,7 +33,7 @@ export class ComposeStack {
     this.#namespace = namespace;
   }
 
-  /** Takes the place of the stack; resolves when everything is healthy. */
+  /** Takes the place of the stack; resolves when everything has started. */
   static async takeOver(stack: OwnStack, command: readonly [string, ...string[]]): Promise<ComposeStack> {
     const filter = `label=conversation-kit.stack=${stack.namespace}`;
     const listed = await run('docker', ['ps', '--quiet', '--filter', filter]);
@@ -41,15 +41,20 @@ export class ComposeStack {
     const containers = z.array(inspected).parse(JSON.parse(stdout)).toSorted(byStartOrder);
     const compose = new ComposeStack(command, containers, stack);
     await run('docker', ['stop', ...containers.toReversed().map(({ Name }) => Name)]);
-    await compose.up({}, '--wait');
+    try {
+      await compose.up({});
+    } catch (error) {
+      await compose.giveBack();
+      throw error;
+    }
     return compose;
   }
 
   /** `up -d` with these variables for the service, timed. Rejects when Compose says that it failed. */
-  async up(environment: Readonly<Record<string, string>>, ...options: string[]): Promise<Window> {
+  async up(environment: Readonly<Record<string, string>>): Promise<Window> {
     await writeFile(this.#file, composeFile(`${this.#namespace}-compose`, this.#containers, environment));
     const from = performance.now();
-    await this.#compose('up', '--detach', ...options);
+    await this.#compose('up', '--detach');
     return { from, to: performance.now() };
   }
 
@@ -57,14 +62,11 @@ export class ComposeStack {
     return (await this.#compose('version', '--short')).trim();
   }
 
-  /** Gives the place back; resolves when the stack's own containers are healthy. */
+  /** Gives the place back; resolves when the stack's own containers have started. */
   async giveBack(): Promise<void> {
     await this.#compose('down');
     await rm(this.#file);
-    for (const { Name } of this.#containers) {
-      await run('docker', ['start', Name]);
-      await untilHealthy(Name);
-    }
+    for (const { Name } of this.#containers) await run('docker', ['start', Name]);
   }
 
   async #compose(...args: string[]): Promise<string> {
@@ -76,14 +78,4 @@ export class ComposeStack {
 
 function byStartOrder(left: Inspected, right: Inspected): number {
   return startOrder.indexOf(roleOf(left)) - startOrder.indexOf(roleOf(right));
-}
-
-async function untilHealthy(container: string): Promise<void> {
-  const deadline = performance.now() + 90_000;
-  for (;;) {
-    const { stdout } = await run('docker', ['inspect', '--format', '{{.State.Health.Status}}', container]);
-    if (stdout.trim() === 'healthy') return;
-    if (performance.now() > deadline) throw new Error(`${container} did not become healthy: ${stdout.trim()}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }

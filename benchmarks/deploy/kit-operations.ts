@@ -48,17 +48,24 @@ export async function failingDeploy(stack: OwnStack): Promise<Command & { readon
   }
 }
 
-const historyRows = z.array(z.object({ verdict: z.string(), to: z.string().nullable(), updates: z.array(z.number()) }));
+const releaseList = z.object({
+  releases: z.array(
+    z.object({
+      number: z.number(),
+      release: z.string().nullable(),
+      live: z.boolean(),
+      refusals: z.array(z.string()),
+    }),
+  ),
+});
 
-/** To the newest update with another release than the one that is live. */
+/** To the newest release that is not live. */
 export async function rollBack(stack: OwnStack): Promise<Command & { readonly release: string }> {
-  const listed = succeeded(await stack.run('history', '--json'), 'npm run history');
-  const good = historyRows
-    .parse(lastJson(listed.stdout))
-    .filter(({ verdict }) => verdict === 'succeeded' || verdict === 'deployed');
-  const target = good.find(({ to }) => to !== null && to !== good[0]?.to);
-  const number = target?.updates.at(-1);
-  if (!target?.to || number === undefined) throw new Error('there is no earlier release to go back to');
-  const rollback = await stack.run('rollback', '--to', String(number), '--yes');
-  return { ...succeeded(rollback, 'npm run rollback'), release: target.to };
+  const listed = succeeded(await stack.run('rollback', '--json'), 'npm run rollback');
+  const { releases } = releaseList.parse(lastJson(listed.stdout));
+  const live = releases.find((update) => update.live)?.release;
+  const target = releases.find(({ release, refusals }) => release !== live && refusals.length === 0);
+  if (!target?.release) throw new Error(`there is no earlier release to go back to:\n${listed.stdout}`);
+  const rollback = await stack.run('rollback', '--to', String(target.number), '--yes');
+  return { ...succeeded(rollback, 'npm run rollback'), release: target.release };
 }

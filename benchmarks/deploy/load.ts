@@ -34,6 +34,7 @@ const patience = 30_000;
 /** With so many requests under way the next ones fail unsent: what is overloaded gets no chance to recover otherwise. */
 const mostUnderWay = 500;
 
+const health = z.object({ status: z.literal('healthy') });
 const created = z.object({ id: z.string() });
 const appended = z.object({ messages: z.tuple([z.object({ seq: z.number().nullable() })]) });
 const thread = z.object({ messages: z.array(z.object({ seq: z.number(), content: z.string() })) });
@@ -112,6 +113,7 @@ export class Load {
   }
 
   async #begin(perSecond: number): Promise<void> {
+    await eventually(async () => health.parse((await this.#send('GET', '/health', undefined, 200)).body));
     for (let index = 0; index < conversations; index += 1) {
       const { body } = await this.#send('POST', '/v1/conversations', {}, 201);
       const conversation = { id: created.parse(body).id, acknowledged: new Set<string>(), lastSeq: 0 };
@@ -151,7 +153,8 @@ export class Load {
     const text = `message ${index} of the load `.padEnd(200, '·');
     const message = { client_message_id: `load-${index}`, role: 'user', content: text };
     const path = `/v1/conversations/${conversation.id}/messages`;
-    const { body, release } = await this.#send('POST', path, { messages: [message] }, 201);
+    // 202 is an acknowledgement, too: it waits in the outbox.
+    const { body, release } = await this.#send('POST', path, { messages: [message] }, 201, 202);
     const [{ seq }] = appended.parse(body).messages;
     conversation.acknowledged.add(text);
     conversation.lastSeq = Math.max(conversation.lastSeq, seq ?? 0);
@@ -194,7 +197,7 @@ export class Load {
   }
 
   /** One request, sent once: a client that tries again would hide what failed. Throws unless it is answered as expected. */
-  async #send(method: 'GET' | 'POST', path: string, body: object | undefined, expected: number) {
+  async #send(method: 'GET' | 'POST', path: string, body: object | undefined, ...expected: number[]) {
     const reply = await request(new URL(path, this.#target.url), {
       dispatcher: this.#agent,
       method,
@@ -202,7 +205,7 @@ export class Load {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await reply.body.text();
-    if (reply.statusCode !== expected)
+    if (!expected.includes(reply.statusCode))
       throw new Error(`${method} was answered ${reply.statusCode}: ${text.slice(0, 200)}`);
     const release = reply.headers['x-release-id'];
     const answer: unknown = JSON.parse(text);
@@ -210,7 +213,7 @@ export class Load {
   }
 }
 
-/** What may take a moment once the load is over. Rejects with the last reason when it takes longer than that. */
+/** What may take a moment. Rejects with the last reason when it takes longer than that. */
 async function eventually<T>(work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + 2 * patience;
   for (;;) {

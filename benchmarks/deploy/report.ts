@@ -157,11 +157,20 @@ function times(measurements: readonly Measurement[]): string {
       switched.length === 0 ? '–' : spread(switched.map((value) => value / 1000)),
     ];
   });
+  const rollbacks = measurements.flatMap(({ rollback }) => rollback ?? []);
+  const back =
+    rollbacks.length === 0
+      ? []
+      : [
+          `Of the deploy that fails, the rollback takes ${spread(rollbacks.map(({ took }) => took / 1000))} s; clients were`,
+          `answered by the release that was taken back for ${spread(rollbacks.map(({ exposed }) => exposed / 1000))} s.`,
+        ];
   const unchanged = of(operations.unchanged, ({ took }) => took);
   const beside = of(operations.composeUnchanged, ({ took }) => took);
   return [
     markdown(['', 'whole command, s', 'until a client was answered by the new release, s'], rows),
     '',
+    ...back,
     `With nothing changed, \`npm run up\` takes × ${spread(ratios(unchanged, beside))} of \`docker compose up -d\`.`,
   ].join('\n');
 }

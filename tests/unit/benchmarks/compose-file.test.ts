@@ -32,7 +32,7 @@ const container = (role: string, more: Partial<Inspected['Config']> = {}): Inspe
 });
 
 const written = (environment = {}) =>
-  JSON.parse(composeFile('ck-compose', [container('service'), container('caddy')], environment));
+  JSON.parse(composeFile('ck-compose', [container('redis'), container('service'), container('caddy')], environment));
 
 it('has the same containers: image, limits, hardening, volumes, names in the network, ports', () => {
   const { name, services, volumes, networks } = written();
@@ -61,8 +61,8 @@ it('has the same containers: image, limits, hardening, volumes, names in the net
 
 it('waits for those that are there only', () => {
   const { services } = written();
-  expect(services.service.depends_on).toEqual({});
-  expect(services.caddy.depends_on).toEqual({ service: { condition: 'service_healthy' } });
+  expect(services.service.depends_on).toEqual({ redis: { condition: 'service_healthy' } });
+  expect(services.caddy.depends_on).toEqual({});
 });
 
 it('changes the service alone, and keeps values as they are', () => {
