@@ -134,6 +134,39 @@ describe('drift', () => {
     expect((await engine.getContainer(made.id).inspect()).HostConfig.Memory).toBe(64 * 1024 * 1024);
   });
 
+  it('shows a paused container, and an update lets it run', async () => {
+    const wanted = bare('paused');
+    const made = await create(containers, wanted);
+    await engine.getContainer(made.id).pause();
+    const { now, paths, replaces } = await driftOf(containers, made, wanted);
+    expect({ paths, replaces }).toEqual({ paths: ['mustRun'], replaces: [] });
+    await containers.update(made.id, now, made.inputs);
+    expect((await engine.getContainer(made.id).inspect()).State).toMatchObject({ Running: true, Paused: false });
+  });
+
+  it('shows networks that a container was taken out of or put into, and one that is gone under a stopped one', async () => {
+    const net = await create(networks, { name: share.name('own-net'), labels: share.labels });
+    const networksAdvanced = [{ name: share.name('own-net'), aliases: ['me'] }];
+    const wanted = bare('networked', { networkMode: 'bridge', networksAdvanced });
+    const made = await create(containers, wanted);
+    const differs = async () => {
+      const { paths, replaces } = await driftOf(containers, made, wanted);
+      return { differs: paths.length > 0, replaces };
+    };
+    const replaced = { differs: true, replaces: ['networksAdvanced'] };
+    expect(await differs()).toEqual({ differs: false, replaces: [] });
+    await engine.getNetwork('bridge').connect({ Container: made.id });
+    expect(await differs()).toEqual(replaced);
+    await engine.getNetwork('bridge').disconnect({ Container: made.id });
+    await engine.getNetwork(net.id).disconnect({ Container: made.id });
+    expect(await differs()).toEqual(replaced);
+    await engine.getNetwork(net.id).connect({ Container: made.id }); // without its alias
+    expect(await differs()).toEqual(replaced);
+    await engine.getContainer(made.id).stop({ t: 0 });
+    await engine.getNetwork(net.id).remove();
+    expect((await differs()).replaces).toEqual(['networksAdvanced']);
+  });
+
   it('is none right after an import', async () => {
     const made = await create(containers, bare('imported', { memory: 64, labels: share.labels, tmpfs: { '/t': '' } }));
     const imported = await containers.read(made.id);

@@ -80,16 +80,42 @@ test('what is opened or dropped by hand shows in a preview and in a refresh; the
   );
   await succeed('preview', '--expect-no-changes');
 
-  await database.sql`drop policy own on notes`;
+  await database.sql.unsafe(`create table by_hand (); alter table by_hand enable row level security;
+    alter table by_hand force row level security; grant all on by_hand to service_role`);
   await succeed('refresh', '--yes');
-  expect(outputs()).toMatchObject({ findings: ['no-policy public.notes'] });
-  expect(await fail('up', '--yes', '--skip-preview')).toContain('public.notes: row-level security without any policy');
+  expect(outputs()).toMatchObject({ findings: ['no-policy public.by_hand', 'table public.by_hand is new'] });
+  expect(await fail('up', '--yes', '--skip-preview')).toContain(
+    'public.by_hand: row-level security without any policy',
+  );
 
-  project.program(program(database.url, `{ 'no-policy public.notes': 'the server alone keeps notes' }`));
+  project.program(program(database.url, `{ 'no-policy public.by_hand': 'the server alone uses it' }`));
   await succeed('up', '--yes', '--skip-preview');
-  expect(outputs()).toMatchObject({ findings: [], accepted: ['no-policy public.notes'] });
+  expect(outputs()).toMatchObject({ findings: [], accepted: ['no-policy public.by_hand'] });
   await succeed('preview', '--refresh', '--expect-no-changes');
 });
+
+test('what migrations stated is made again by the next update, also when another migration comes with it', async () => {
+  project.write({
+    'migrations/1_notes.sql': notes('alter table notes enable row level security;'),
+    'migrations/2_force.sql': 'alter table public.notes force row level security;',
+  });
+  await succeed('up', '--yes', '--skip-preview');
+  const before = await policiesOfNotes();
+  await database.sql`alter policy own on notes using (true)`;
+  await database.sql`alter table notes no force row level security`;
+  await succeed('refresh', '--yes');
+  project.write({ 'migrations/3_more.sql': 'alter table public.notes add column title text;' });
+  expect(await succeed('up', '--yes', '--skip-preview')).toContain(
+    'changed by hand, and made again as the migrations state it: table public.notes, policy "own" on public.notes',
+  );
+  expect(await policiesOfNotes()).toEqual(before);
+  expect(outputs()).toMatchObject({ findings: [] });
+  await succeed('preview', '--refresh', '--expect-no-changes');
+});
+
+const policiesOfNotes = () =>
+  database.sql`select p::text as policy, relforcerowsecurity from pg_policies p, pg_class c
+    where tablename = 'notes' and c.oid = 'notes'::regclass`;
 
 test('a preview without the database says what it could not check', async () => {
   const away = new URL(database.url);
