@@ -23,7 +23,8 @@ interface Found {
 
 /** What differs between a stack's state and reality, each thing in plain words. */
 export function differencesOf(resources: readonly ComparedResource[]): Difference[] {
-  const changed = resources.filter(({ op }) => op !== 'refresh' && op !== 'same');
+  const live = liveHost(resources);
+  const changed = resources.filter(({ op }) => op !== 'refresh' && op !== 'same').filter((one) => !isNotLive(one, live));
   const lost = new Set(
     changed.filter(({ urn }) => typeOf(urn) === 'kit:index:DataVolume').map(({ urn }) => nameOf(urn)),
   );
@@ -39,6 +40,20 @@ export function differencesOf(resources: readonly ComparedResource[]): Differenc
     };
     return (wordings[typeOf(resource.urn)] ?? anything)(found);
   });
+}
+
+/** Host of the release that gets the requests, as the last update left it. */
+function liveHost(resources: readonly ComparedResource[]): string | undefined {
+  const live = resources.find(({ urn }) => typeOf(urn) === 'kit:index:LiveRelease');
+  const upstream = live?.oldState?.inputs.upstream;
+  return typeof upstream === 'string' ? upstream.split(':')[0] : undefined;
+}
+
+/** A release that did not pass its gate is stopped, and kept for a look: nobody changed it by hand. */
+function isNotLive({ urn, oldState }: ComparedResource, live: string | undefined): boolean {
+  const name = text(oldState?.inputs.name);
+  const isRelease = typeOf(urn) === 'docker:index/container:Container' && /-service-[0-9a-f]{10}$/.test(name);
+  return isRelease && live !== undefined && !name.endsWith(`-${live}`);
 }
 
 const wordings: Readonly<Record<string, (found: Found) => Difference[]>> = {

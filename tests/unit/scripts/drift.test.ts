@@ -118,6 +118,14 @@ describe('what was changed by hand, in words', () => {
     ]);
   });
 
+  it('leaves out a release that did not pass its gate, which an update stopped and kept', () => {
+    const live = { type: 'kit:index:LiveRelease', was: { upstream: 'service-0123456789:8079' }, op: 'refresh' };
+    const release = (id: string) => ({ type: container, was: { name: `ck-service-${id}` }, paths: ['mustRun'] });
+    expect(said(live, release('abcdefabcd'), release('0123456789'))).toEqual([
+      'container ck-service-0123456789: paused → lets it run',
+    ]);
+  });
+
   it('says what the ledger lacks and what it has too much', () => {
     const ledger = { type: 'supabase:index:Migrations', knew: { applied: ['1_a', '2_b'] } };
     expect(
