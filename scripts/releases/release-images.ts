@@ -3,14 +3,14 @@ import { engineAt } from '../engine.ts';
 import type { Manifest } from './manifest.ts';
 import type { Update } from './updates.ts';
 
-/** An image of the kit as an engine lists it. */
+/** A name of an image on an engine; `<none>:<none>` where it has none. */
 export interface ListedImage {
   readonly reference: string;
   /** `sha256:…` */
   readonly id: string;
 }
 
-/** The kit's images on the engine of an update. Throws where that does not answer. */
+/** The images on the engine of an update. Throws where that does not answer. */
 export async function listImages(update: Update): Promise<ListedImage[]> {
   const host = update.config.values['conversation-kit:dockerHost'];
   const environment = engineAt(typeof host === 'string' ? host : undefined);
@@ -19,7 +19,7 @@ export async function listImages(update: Update): Promise<ListedImage[]> {
     quiet: true,
     nothrow: true,
     env: environment,
-  })`docker image ls --no-trunc --format ${format} --filter ${'reference=conversation-kit/*'}`;
+  })`docker image ls --no-trunc --format ${format}`;
   if (listed.exitCode !== 0) throw new Error(`The images of the box can't be listed: ${listed.stderr.trim()}`);
   return listed.stdout.split('\n').flatMap((line) => {
     const [id, reference] = line.split(' ');
