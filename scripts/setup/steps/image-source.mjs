@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installedBundle } from '../bundle.mjs';
 import { ask, dockerEndpoint } from '../docker-endpoint.mjs';
 import { imageSource as chosenImageSource, rememberedImageSource } from '../environment.mjs';
 import { SetupError } from '../setup-error.mjs';
@@ -31,7 +32,10 @@ export const imageSource = {
         remedy: `Set it to ${sources.join(' or ')}, or not at all.`,
       });
     }
-    const source = wanted || (await askRegistry(dockerEndpoint(kit.env).host, job.signal, job.say));
+    const source =
+      wanted ||
+      installedBundle(kit)?.images.source ||
+      (await askRegistry(dockerEndpoint(kit.env).host, job.signal, job.say));
     const made = join(job.temporaryFolder(), 'image-source');
     writeFileSync(made, `${source}\n`);
     renameSync(made, kit.imageSource);
