@@ -1,7 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { $ } from 'zx';
 import { type Checkout, type CommandResult, dockerObjects, freshCheckout } from '../support/checkout.ts';
+import { freePort } from '../support/containers.ts';
 
 const docker = $({ quiet: true });
 const report = z.object({
@@ -131,6 +136,39 @@ describe('what is changed by hand on a deployed stack', () => {
     await expectNone();
   });
 
+  it('is nothing on a box with a hosted project either, whose update changes nothing after a look', async () => {
+    const hosted = await reachableFromContainers(Number(checkout.config.supabasePort));
+    const namespace = `${checkout.config.namespace}-ryzen`;
+    const secret = async (role: string, file: string) =>
+      (await docker`docker exec ${name(role)} cat /run/secrets/${file}`).stdout.trim();
+    const password = await secret('postgres', 'postgres-password');
+    const config = {
+      namespace,
+      images: (await readFile(join(checkout.directory, '.kit', 'image-source'), 'utf8')).trim(),
+      httpPort: await freePort(),
+      httpsPort: await freePort(),
+      redisCommanderPort: await freePort(),
+      supabaseUrl: hosted.url,
+      databaseUrl: `postgres://postgres:${password}@127.0.0.1:${checkout.config.postgresPort}/postgres`,
+      supabasePublishableKey: await secret('supabase', 'publishable-key'),
+      supabaseSecretKey: await secret('supabase', 'secret-key'),
+      supabaseJwtSecret: await secret('supabase', 'jwt-secret'),
+    };
+    try {
+      const flags = Object.entries(config).map(([key, value]) => `--config=${key}=${value}`);
+      succeeded(await checkout.npm('up', '--stack', 'ryzen', '--no-smoke', ...flags));
+      const looked = succeeded(await checkout.npm('drift', '--stack', 'ryzen', '--json'));
+      expect(report.parse(JSON.parse(looked.stdout))).toEqual({ differences: [], unseen: [] });
+      const args = ['-s', 'ryzen', '--refresh', '--yes', '--skip-preview', '--expect-no-changes', '--non-interactive'];
+      succeeded(await checkout.npm('pulumi', 'up', ...args));
+    } finally {
+      const down = await checkout.npm('down', '--stack', 'ryzen', '--volumes');
+      hosted.close();
+      const { containers } = await dockerObjects(namespace);
+      expect({ exitCode: down.exitCode, containers }, down.output).toEqual({ exitCode: 0, containers: [] });
+    }
+  });
+
   async function expectRefused(why: string, script: string, ...args: string[]): Promise<void> {
     const refused = await checkout.npm(script, ...args);
     expect(refused.exitCode, refused.output).not.toBe(0);
@@ -138,6 +176,19 @@ describe('what is changed by hand on a deployed stack', () => {
     expect(refused.output).toContain(`--accept-volume ${name('redis-data')}`);
   }
 });
+
+/** A loopback port of this machine, for containers: on the address that their default network has here. */
+async function reachableFromContainers(port: number): Promise<{ url: string; close(): void }> {
+  const format = '{{(index .IPAM.Config 0).Gateway}}';
+  const address = (await docker`docker network inspect bridge --format ${format}`).stdout.trim();
+  const server = createServer((incoming) => {
+    const outgoing = connect(port, '127.0.0.1');
+    pipeline(incoming, outgoing, incoming, () => undefined); // either end may hang up
+  });
+  const listening = await freePort();
+  await new Promise<void>((resolve) => server.listen(listening, address, resolve));
+  return { url: `http://${address}:${listening}`, close: () => server.close() };
+}
 
 /** A person tries another limit, with a copy of the Caddyfile. */
 const changedCaddyfile =
