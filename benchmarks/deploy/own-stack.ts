@@ -27,7 +27,8 @@ export class OwnStack {
   static async open(): Promise<OwnStack> {
     const checkout = await freshCheckout({ prepared: true });
     try {
-      const config = Object.entries(checkout.config).map(([key, value]) => `--config=${key}=${value}`);
+      const settings = Object.entries({ ...checkout.config, redisCommander: 'false' }); // nobody looks into Redis
+      const config = settings.map(([key, value]) => `--config=${key}=${value}`);
       const up = succeeded(await checkout.npm('up', ...config, '--no-smoke', '--json'), 'npm run up');
       const { service, certificateAuthority } = upReport.parse(lastJson(up.stdout));
       const shown = await checkout.npm('pulumi', 'stack', 'output', '--json', '--show-secrets', '-s', 'local');
