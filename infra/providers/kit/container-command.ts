@@ -6,8 +6,9 @@ import type Docker from 'dockerode';
 
 export interface CommandResult {
   readonly exitCode: number;
-  /** Both streams of the command, trimmed. */
+  /** Both streams of the command, trimmed; in which order they come together is not known. */
   readonly output: string;
+  readonly stdout: string;
 }
 
 /** Runs a command in a running container and waits for its end. When it is aborted, the command itself goes on. */
@@ -23,13 +24,16 @@ export async function runInContainer(
     abortSignal: signal,
   });
   const stream = await exec.start({ abortSignal: signal });
-  const output = new PassThrough();
-  container.modem.demuxStream(stream, output, output);
-  const [collected] = await Promise.all([text(output), finished(stream).finally(() => output.end())]);
+  const [stdout, both] = [new PassThrough(), new PassThrough()];
+  stdout.pipe(both, { end: false });
+  container.modem.demuxStream(stream, stdout, both);
+  const ended = finished(stream).finally(() => stdout.end());
+  stdout.once('end', () => both.end());
+  const [output, result] = await Promise.all([text(both), text(stdout), ended]);
   signal.throwIfAborted(); // it ends the stream, as the command does
   for (;;) {
     const { Running, ExitCode } = await exec.inspect({ abortSignal: signal });
-    if (!Running) return { exitCode: ExitCode ?? -1, output: collected.trim() };
+    if (!Running) return { exitCode: ExitCode ?? -1, output: output.trim(), stdout: result.trim() };
     await delay(20, undefined, { signal }); // the engine notes the end a moment after the output has ended
   }
 }

