@@ -32,15 +32,16 @@ export const edgeConfig: ResourceDefinition<Inputs, Inputs, KitConfig> = {
     await reload(wanted, signal);
     return { id: wanted.edge, outputs: wanted };
   },
-  read: async (id, { inputs: stored, outputs }, { signal }) => {
+  read: async (id, { inputs: stored, outputs }, { signal, warn }) => {
     if (!stored || !outputs) throw new Error('A kit:index:EdgeConfig can not be imported: it only compares.');
     try {
       const found = { ...stored, changedByHand: await changes(stored, signal) };
       return { id, inputs: found, outputs: found };
     } catch (error) {
       if (isNotFound(error)) return undefined;
-      if (!isConflict(error)) throw error;
-      return { id, inputs: stored, outputs }; // it does not run: it will begin with its Caddyfile
+      if (error instanceof ConfigUnknownError) warn(`${error.message}. Not checked: whether somebody changed it.`);
+      else if (!isConflict(error)) throw error; // it does not run: it will begin with its Caddyfile
+      return { id, inputs: stored, outputs };
     }
   },
   update: async (_id, _old, wanted, { signal }) => {
@@ -52,7 +53,8 @@ export const edgeConfig: ResourceDefinition<Inputs, Inputs, KitConfig> = {
 
 async function reload(wanted: Inputs, signal: AbortSignal): Promise<void> {
   if ((await changes(wanted, signal)).length === 0) return; // a reload closes connections that are idle
-  await ask(wanted, ['caddy', 'reload', ...caddyfile, '--force'], signal);
+  const { exitCode, output } = await run(wanted, ['caddy', 'reload', ...caddyfile, '--force'], signal);
+  if (exitCode !== 0) throw new Error(`Caddy in ${wanted.edge} does not load its Caddyfile: ${output}`);
   const left = await changes(wanted, signal);
   if (left.length === 0) return;
   throw new Error(
@@ -61,14 +63,26 @@ async function reload(wanted: Inputs, signal: AbortSignal): Promise<void> {
 }
 
 async function changes(wanted: Inputs, signal: AbortSignal): Promise<string[]> {
-  const config = async (command: readonly string[]) =>
-    z.looseObject({}).parse(JSON.parse(await ask(wanted, command, signal)));
-  return differences(await config(adapted), await config(running)).map(({ path }) => path);
+  const found = differences(await config(wanted, adapted, signal), await config(wanted, running, signal));
+  return found.map(({ path }) => path);
 }
 
-async function ask({ edge, dockerHost }: Inputs, command: readonly string[], signal: AbortSignal): Promise<string> {
+/** Caddy runs, and its configuration can't be had: it has just started, say, and written nothing yet. */
+class ConfigUnknownError extends Error {
+  override readonly name = 'ConfigUnknownError';
+}
+
+async function config(wanted: Inputs, command: readonly string[], signal: AbortSignal): Promise<object> {
+  const { exitCode, output } = await run(wanted, command, signal);
+  try {
+    if (exitCode === 0) return z.looseObject({}).parse(JSON.parse(output));
+  } catch (cause) {
+    throw new ConfigUnknownError(`the configuration of Caddy in ${wanted.edge} can't be read`, { cause });
+  }
+  throw new ConfigUnknownError(`the configuration of Caddy in ${wanted.edge} can't be read: ${output}`);
+}
+
+async function run({ edge, dockerHost }: Inputs, command: readonly string[], signal: AbortSignal) {
   const engine = await connectEngine(dockerHost);
-  const { exitCode, output } = await runInContainer(engine.getContainer(edge), command, signal);
-  if (exitCode === 0) return output;
-  throw new Error(`${command.join(' ')} failed in ${edge} (exit code ${exitCode}): ${output}`);
+  return runInContainer(engine.getContainer(edge), command, signal);
 }
