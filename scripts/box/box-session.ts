@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { sshFailure } from '../../ssh/failure.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SshFailure, sshFailure } from '../../ssh/failure.ts';
 import { type SshTarget, sshCommand } from '../../ssh/target.ts';
 import { holdConnection } from '../held-connection.ts';
 import { type BoxCommand, remoteLine } from './box-command.ts';
@@ -47,11 +48,23 @@ export class BoxSession {
     return this.#ssh(remoteLine(command, this.loginIsRoot), shared, command.input);
   }
 
-  /** Logs in anew, beside the login that is there. Throws when that does not work within 15 s. */
+  /**
+   * Logs in anew, beside the login that is there. Throws when that does not work within 20 s: an sshd that reads its
+   * settings anew takes no connections for a moment.
+   */
   async proveLogin(): Promise<void> {
     const alone = [...byKeyOnly, '-o', 'ControlPath=none', '-o', 'ConnectTimeout=15'];
-    const { exitCode, stderr } = await this.#ssh('true', alone);
-    if (exitCode !== 0) throw sshFailure(stderr, this.#target);
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      try {
+        await this.#ssh('true', alone);
+        return;
+      } catch (error) {
+        const isMoment = error instanceof SshFailure && error.message.includes('Connection refused');
+        if (!isMoment || Date.now() > deadline) throw error;
+        await delay(200);
+      }
+    }
   }
 
   close(): Promise<void> {

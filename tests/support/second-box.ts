@@ -45,7 +45,7 @@ const mayNearlyAll = [
 /** What is mounted read-only into a container, and a machine's init system writes to. */
 const boot = `
 mount -o remount,rw /sys
-ssh-keygen -A
+ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 for folder in $(grep -o '/sys/fs/cgroup[^ ]*' /proc/self/mounts | sort -u); do mount -o remount,bind,rw "$folder"; done
 exec /sbin/init`;
 
