@@ -5,13 +5,13 @@ import { releaseGate } from '../../../infra/providers/kit/release-gate.ts';
 import { startEngine, type TestEngine } from '../../unit/providers/engine.ts';
 import { type Hardened, workbench } from '../images/hardened.ts';
 
-/** Stands in for the service: BEHAVIOUR says what it and its self-test do. */
+/** Stands in for the service: BEHAVIOUR says what it and its self-test do. The test of one that is not there waits for it. */
 const service = `
 const [option, half, token] = process.argv.slice(2);
 const behaviour = process.env.BEHAVIOUR;
 if (option === '--self-test') {
   console.error('a warning that is no token');
-  if (behaviour === 'hangs') await new Promise((resolve) => setTimeout(resolve, 600_000));
+  if (behaviour === 'hangs' || behaviour === 'crashes') await new Promise((resolve) => setTimeout(resolve, 600_000));
   if (behaviour === 'refuses') { console.error('the thread is not there'); process.exit(1); }
   if (half === 'write') console.log('{"a":"token"}');
   else process.exit(token === '{"a":"token"}' ? 0 : 1);

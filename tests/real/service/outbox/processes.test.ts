@@ -235,6 +235,33 @@ describe('two releases side by side', () => {
   });
 });
 
+describe('a release that does not get past its gate', () => {
+  it('and is killed in the middle of replaying, again and again, takes nothing from the one that serves', async () => {
+    const live = await installation.start({ RELEASE_ID: 'live' });
+    const conversations = await Promise.all(Array.from({ length: 6 }, () => begin(live)));
+    const writers = startWriters(12, conversations, () => [live]);
+    await writers.reach(24);
+    for (let round = 0; round < 3; round += 1) {
+      cut();
+      await writers.reach(150);
+      const rejected = await installation.start({ RELEASE_ID: 'rejected' });
+      const replaying = door();
+      back();
+      proxy.onReply = async (name) => {
+        if (name === 'replay_messages') replaying.open();
+        return 'pass';
+      };
+      await replaying.opened; // by one of the two
+      await rejected.stop('SIGKILL');
+    }
+    await writers.reach(50);
+    await writers.stop();
+    await drained(live);
+    await expectWhole(conversations, writers.sent);
+    expect((await live.stop()).exitCode).toBe(0);
+  });
+});
+
 describe('a box that starts while the line is down', () => {
   it('and while Redis is away too acknowledges, reads what waits, and says so loudly', async () => {
     let service = await installation.start();
