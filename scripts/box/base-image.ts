@@ -33,7 +33,7 @@ export async function carryBaseImage(deploy: SshTarget, { reference, here }: Car
   if (here === undefined) {
     throw new BoxProblem(`This machine's Docker engine has no base image ${reference}`, 'npm run setup builds it.');
   }
-  const load = sshCommand(deploy, ['docker', 'load', '--quiet'], ['-o', 'Compression=yes']);
+  const load = sshCommand(deploy, ['docker', 'load', '--quiet']);
   const carried = await $({
     quiet: true,
     nothrow: true,
