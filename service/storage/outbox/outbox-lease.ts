@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { RecordUnavailable } from '../../conversation/errors.ts';
 import type { OutboxFile } from './outbox-file.ts';
 
-/** Milliseconds that a lease lasts when its holder does not renew it, and how often it does. */
-export const leaseTimes = { term: 5_000, renewal: 1_500 } as const;
+/** Milliseconds that a lease lasts when its holder does not renew it, how often it does, and how often others try. */
+export const leaseTimes = { term: 5_000, renewal: 1_500, look: 25 } as const;
 
 /**
  * Makes one process of the box do a thing while the others leave it: until it gives the lease up, or has not renewed it
@@ -59,4 +61,30 @@ export class OutboxLease {
 
 function sinceStart(): number {
   return Math.floor(Number(process.hrtime.bigint() / 1_000_000n));
+}
+
+/** Works while nobody else holds any of these; waits so many ms for whoever does. Throws `RecordUnavailable` after that. */
+export async function whileHeld<T>(
+  leases: readonly OutboxLease[],
+  patience: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + patience;
+  for (const lease of leases) {
+    // The replay sees that it has to pause after what it has under way; no other process tells when.
+    while (!(await lease.take())) {
+      if (performance.now() > deadline)
+        throw new RecordUnavailable({ cause: new Error('the replay of the outbox does not pause') });
+      await delay(leaseTimes.look);
+    }
+  }
+  const renewal = setInterval(() => {
+    for (const lease of leases) lease.take().catch(() => false); // then it runs out, and what fails below says why
+  }, leaseTimes.renewal);
+  try {
+    return await work();
+  } finally {
+    clearInterval(renewal);
+    for (const lease of leases) await lease.giveUp();
+  }
 }

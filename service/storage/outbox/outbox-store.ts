@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type {
   Caller,
-  Conversation,
   ConversationChanges,
   NamedMessage,
   NewConversation,
   NewFork,
-  PendingMessage,
   Tier,
 } from '../../conversation/conversation.ts';
 import type {
@@ -26,13 +23,13 @@ import {
   type ThreadRead,
 } from '../../conversation/conversation-store.ts';
 import type { CleanedUp, Erased, Stats } from '../../conversation/conversation-upkeep.ts';
-import { ConversationNotFound, RecordUnavailable } from '../../conversation/errors.ts';
-import { pageOf } from '../../conversation/thread-page.ts';
+import { ConversationNotFound } from '../../conversation/errors.ts';
 import type { HotCopies } from '../hot-copies/hot-copies.ts';
 import { KnownHeads } from './known-heads.ts';
-import { isOver, type Outbox, type QueuedConversation } from './outbox.ts';
-import { leaseTimes, type OutboxLease } from './outbox-lease.ts';
+import type { Outbox } from './outbox.ts';
+import { type OutboxLease, whileHeld } from './outbox-lease.ts';
 import { isAway, type RecordState } from './record-state.ts';
+import { unavailable, WithoutRecord } from './without-record.ts';
 import { WriteTurns } from './write-turns.ts';
 
 /**
@@ -65,10 +62,12 @@ export class OutboxStore implements ConversationStore {
   readonly #parts: OutboxStoreParts;
   readonly #heads = new KnownHeads();
   readonly #turns = new WriteTurns();
+  readonly #without: WithoutRecord;
   readonly probes: readonly Probe[];
 
   constructor(parts: OutboxStoreParts) {
     this.#parts = parts;
+    this.#without = new WithoutRecord({ ...parts, heads: this.#heads });
     parts.state.on('away', (reason) => this.#turns.giveUp(reason));
     // The service does its work without the record, and says that it does less.
     this.probes = [...parts.inner.probes.map((probe) => ({ ...probe, required: false })), parts.probe];
@@ -94,7 +93,7 @@ export class OutboxStore implements ConversationStore {
         if (!isAway(error)) throw error;
       }
     }
-    return this.#queueNew(caller, conversation, ttlSeconds, id);
+    return this.#without.create(caller, conversation, ttlSeconds, id);
   }
 
   async append(
@@ -118,7 +117,7 @@ export class OutboxStore implements ConversationStore {
     }
     // What the last seq is nobody knows now.
     if (expectedSeq !== undefined) throw unavailable(reason);
-    return this.#queue(caller, id, messages, reason);
+    return this.#without.append(caller, id, messages, reason);
   }
 
   async read(caller: Caller, id: string, page: PageRequest, signal: AbortSignal): Promise<ThreadRead> {
@@ -137,7 +136,7 @@ export class OutboxStore implements ConversationStore {
       } catch (error) {
         const isUnheardOf = error instanceof ConversationNotFound && waited !== undefined && state.isThere;
         if (isUnheardOf && turn < 3 && (await this.#untilSettled(id))) continue;
-        if (isUnheardOf || isAway(error)) return this.#readUnconfirmed(caller, id, page, error);
+        if (isUnheardOf || isAway(error)) return this.#without.read(caller, id, page, error);
         throw error;
       }
     }
@@ -197,19 +196,11 @@ export class OutboxStore implements ConversationStore {
   async eraseUser(caller: Caller, userId: string): Promise<Erased> {
     const { inner, state, outbox, erasure, replay } = this.#parts;
     if (!mayReach(caller, { user_id: userId })) return inner.eraseUser(caller, userId); // it says why not
-    const leases = [erasure, replay];
-    await this.#take(leases);
-    const renewal = setInterval(() => {
-      for (const lease of leases) lease.take().catch(() => false); // then it runs out, and what fails below says why
-    }, leaseTimes.renewal);
-    try {
+    return whileHeld([erasure, replay], outboxPatience.erasure, async () => {
       await outbox.erase(userId);
       this.#heads.forgetUser(userId);
-      return await state.unlessAway(() => inner.eraseUser(caller, userId));
-    } finally {
-      clearInterval(renewal);
-      for (const lease of leases) await lease.giveUp();
-    }
+      return state.unlessAway(() => inner.eraseUser(caller, userId));
+    });
   }
 
   async close(): Promise<void> {
@@ -243,109 +234,4 @@ export class OutboxStore implements ConversationStore {
   async #seen<T extends Stored>(call: () => Promise<T>): Promise<T> {
     return this.#heads.see(await this.#parts.state.unlessAway(call));
   }
-
-  async #queueNew(
-    caller: Caller,
-    { title, metadata }: NewConversation,
-    ttlSeconds: number,
-    id: string,
-  ): Promise<Created> {
-    const known = await this.#known(id);
-    if (known !== undefined && mayReach(caller, known))
-      return { tier: 'outbox', conversation: known, expires_in_ms: msUntil(known.expires_at), created: false };
-    const now = Date.now();
-    const begun = new Date(now).toISOString();
-    const head: Conversation = {
-      id,
-      user_id: caller.kind === 'user' ? caller.id : null,
-      continuation_id: randomUUID(),
-      title,
-      metadata,
-      last_seq: 0,
-      cleared_seq: 0,
-      forked_from: null,
-      created_at: begun,
-      updated_at: begun,
-      accessed_at: begun,
-      expires_at: new Date(now + ttlSeconds * 1000).toISOString(),
-      deleted_at: null,
-    };
-    const queued = await this.#parts.outbox.create(head, ttlSeconds);
-    return { ...storedOf(queued), created: queued.created };
-  }
-
-  async #queue(caller: Caller, id: string, messages: readonly NamedMessage[], reason: unknown): Promise<Appended> {
-    const queued = await this.#parts.outbox.append(caller, id, await this.#known(id), messages);
-    if (queued === undefined) throw unavailable(reason);
-    return { ...storedOf(queued), durability: 'queued', receipts: queued.receipts };
-  }
-
-  /** The conversation as the record told of it the last time, to this process or another. */
-  async #known(id: string): Promise<Conversation | undefined> {
-    const seen = this.#heads.get(id);
-    if (seen !== undefined && (msUntil(seen.expires_at) ?? 1) > 0) return seen;
-    return (await this.#parts.hot?.known(id))?.conversation ?? seen;
-  }
-
-  /** What is known of the thread: its hot copy, and what waits. */
-  async #readUnconfirmed(caller: Caller, id: string, page: PageRequest, reason: unknown): Promise<ThreadRead> {
-    const { outbox, hot, state } = this.#parts;
-    const queued = outbox.find(id);
-    const copy = await hot?.known(id);
-    const head = copy?.conversation ?? queued?.head ?? this.#heads.get(id);
-    if (head === undefined) throw unavailable(reason);
-    const life = Math.max(queued === undefined ? 0 : lifeOf(queued), msUntil(head.expires_at) ?? Infinity);
-    if (!mayReach(caller, head) || life <= 0) throw new ConversationNotFound();
-    const window = copy?.window ?? (queued?.isNew ? { messages: [], hasEarlier: false } : undefined);
-    const held = window && pageOf(window, page);
-    if (held === undefined) throw unavailable(reason);
-    const isNewest = page.before === undefined && !held.has_later;
-    return {
-      tier: copy === undefined ? 'outbox' : 'redis',
-      conversation: head,
-      expires_in_ms: Number.isFinite(life) ? life : null,
-      ...held,
-      pending: isNewest && queued !== undefined ? notAmong(held.messages, outbox.pending(id)) : [],
-      confirmed: state.isThere,
-    };
-  }
-
-  async #take(leases: readonly OutboxLease[]): Promise<void> {
-    const deadline = performance.now() + outboxPatience.erasure;
-    for (const lease of leases) {
-      // The replay sees that it has to pause after what it has under way; no other process tells when.
-      while (!(await lease.take())) {
-        if (performance.now() > deadline) throw unavailable(new Error('the replay of the outbox does not pause'));
-        await delay(outboxPatience.look);
-      }
-    }
-  }
-}
-
-function storedOf(queued: QueuedConversation): Stored {
-  const life = lifeOf(queued);
-  return { tier: 'outbox', conversation: queued.head, expires_in_ms: Number.isFinite(life) ? life : null };
-}
-
-/** Milliseconds; 0 when it is over. */
-function lifeOf(queued: QueuedConversation): number {
-  const now = Date.now();
-  if (isOver(queued, now)) return 0;
-  return queued.aliveUntil === null ? Infinity : queued.aliveUntil - now;
-}
-
-function msUntil(timestamp: string | null): number | null {
-  return timestamp === null ? null : Date.parse(timestamp) - Date.now();
-}
-
-function notAmong(
-  messages: readonly { readonly client_message_id: string }[],
-  pending: readonly PendingMessage[],
-): PendingMessage[] {
-  const there = new Set(messages.map(({ client_message_id: name }) => name));
-  return pending.filter(({ client_message_id: name }) => !there.has(name));
-}
-
-function unavailable(reason: unknown): RecordUnavailable {
-  return reason instanceof RecordUnavailable ? reason : new RecordUnavailable({ cause: reason });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   ClientMessageIdReused,
@@ -177,12 +178,13 @@ describe('while the record is away', () => {
     await append(one, other, [say('a')], user);
     await awayAgain();
     await append(one, short, [say('in time')], user);
+    const life = delay(2_000); // that the append gave it
     await until(() =>
       box.record.sql`select 1 from conversations where id = ${short} and expires_at < now()`.then(
         ({ length }) => length > 0,
       ),
     );
-    await new Promise((resolve) => setTimeout(resolve, 1000)); // the life that the append gave it
+    await life;
     await expect(append(one, short, [say('late')], user)).rejects.toThrow(ConversationNotFound);
     await expect(append(one, other, [say('late')], user)).rejects.toThrow(ConversationNotFound);
     await expect(read(one, other, user)).rejects.toThrow(ConversationNotFound);
