@@ -24,7 +24,9 @@ interface Found {
 /** What differs between a stack's state and reality, each thing in plain words. */
 export function differencesOf(resources: readonly ComparedResource[]): Difference[] {
   const live = liveHost(resources);
-  const changed = resources.filter(({ op }) => op !== 'refresh' && op !== 'same').filter((one) => !isNotLive(one, live));
+  const changed = resources
+    .filter(({ op }) => op !== 'refresh' && op !== 'same')
+    .filter((one) => !isNotLive(one, live));
   const lost = new Set(
     changed.filter(({ urn }) => typeOf(urn) === 'kit:index:DataVolume').map(({ urn }) => nameOf(urn)),
   );

@@ -37,7 +37,7 @@ describe('what is changed by hand on a deployed stack', () => {
     const { exitCode, stdout, output } = await checkout.npm('drift', '--json');
     expect([0, 1], output).toContain(exitCode);
     expect(output).not.toMatch(/sb_secret_|postgres:\/\/\w+:[^@]/);
-    const { differences, unseen } = report.parse(JSON.parse(stdout));
+    const { differences, unseen } = reported(stdout);
     return { exitCode, lines: differences.map(({ thing, what }) => `${thing}: ${what}`), unseen };
   }
 
@@ -158,7 +158,7 @@ describe('what is changed by hand on a deployed stack', () => {
       const flags = Object.entries(config).map(([key, value]) => `--config=${key}=${value}`);
       succeeded(await checkout.npm('up', '--stack', 'ryzen', '--no-smoke', ...flags));
       const looked = succeeded(await checkout.npm('drift', '--stack', 'ryzen', '--json'));
-      expect(report.parse(JSON.parse(looked.stdout))).toEqual({ differences: [], unseen: [] });
+      expect(reported(looked.stdout)).toEqual({ differences: [], unseen: [] });
       const args = ['-s', 'ryzen', '--refresh', '--yes', '--skip-preview', '--expect-no-changes', '--non-interactive'];
       succeeded(await checkout.npm('pulumi', 'up', ...args));
     } finally {
@@ -194,6 +194,8 @@ async function reachableFromContainers(port: number): Promise<{ url: string; clo
 const changedCaddyfile =
   'sed "s/max_size .*/max_size 1MB/" /etc/caddy/Caddyfile >/tmp/Caddyfile && ' +
   'caddy reload --config /tmp/Caddyfile --adapter caddyfile';
+
+const reported = (stdout: string) => report.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
 
 function succeeded(result: CommandResult): CommandResult {
   expect(result.exitCode, result.output).toBe(0);
