@@ -28,7 +28,7 @@ beforeAll(async () => {
   const models = ['config', 'set', '--secret', 'chatUpstreams', upstream.file(), '-s', 'local'];
   succeeded(await checkout.npm('pulumi', ...models));
   const flags = Object.entries(checkout.config).map(([key, value]) => `--config=${key}=${value}`);
-  const up = succeeded(await checkout.npm('up', ...flags, '--no-smoke', '--json'));
+  const up = succeeded(await checkout.npm('up', ...flags, '--config=redisCommander=false', '--no-smoke', '--json'));
   const { service, release, certificateAuthority } = upReport.parse(lastJson(up.stdout));
   live = release;
   const key = await checkout.npm('pulumi', 'stack', 'output', 'supabaseSecretKey', '--show-secrets', '-s', 'local');
