@@ -48,6 +48,6 @@ const project = (name: string, seconds: number, group: number) => ({
 export default defineConfig({
   test: {
     sequence: { sequencer: LongFirst },
-    projects: [project('unit', 30, 1), project('contract', 120, 2), project('real', 180, 2), project('e2e', 1500, 2)],
+    projects: [project('unit', 30, 1), project('contract', 120, 2), project('real', 180, 2), project('e2e', 900, 2)],
   },
 });

@@ -26,7 +26,7 @@ describe('a newcomer, in a fresh clone', () => {
     const up = succeeded(await checkout.npm('up', ...configFlags, '--json'));
     expect(upReport.parse(lastJson(up.stdout)).service).toBe(`https://localhost:${checkout.config.httpsPort}`);
     expect(up.output).toContain('kept');
-  });
+  }, 1_500_000); // on a new machine it compiles the tools and makes the images
 
   it('runs nothing as root, writable or with capabilities, and publishes on loopback only', async () => {
     const { containers } = await dockerObjects(checkout.config.namespace);
