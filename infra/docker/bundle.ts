@@ -24,6 +24,8 @@ function build(root: string, entry: string): string {
     target: 'node24',
     write: false,
     legalComments: 'none',
+    // A program that a rollback lays out has links to packages: their places are in the bundle, and must be the same.
+    preserveSymlinks: true,
     // Bundled CommonJS packages ask for `require`, which an ES module has not got.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'silent',

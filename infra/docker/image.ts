@@ -7,6 +7,7 @@ import {
   imageContext,
   imageReference,
 } from '../../images/context.ts';
+import { laidOutProgram } from '../laid-out-program.ts';
 import { fromProgram } from '../project-path.ts';
 
 export interface KitImageArgs {
@@ -35,6 +36,12 @@ export class KitImage extends pulumi.ComponentResource {
     const ingredients = { base: args.base, files: args.files ?? {} };
     this.reference = imageReference(args.role, ingredients);
     const isThere = args.present.has(this.reference);
+    if (!isThere && laidOutProgram()) {
+      throw new Error(
+        `The engine has no image ${this.reference}, and a rollback builds none: nothing was changed. Deploy the commit of ` +
+          'that release instead: git switch --detach <commit>, then npm run up',
+      );
+    }
     const image = new docker.RemoteImage(
       // Of another name, so that another image is made beside this one and inherits nothing of how this one was built.
       `${name}-${this.reference.split(':')[1]}`,
