@@ -2,6 +2,7 @@ import { commandArguments, exitCode } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
 import { prepareStack } from './prepare-stack.ts';
 import { pulumiUp } from './pulumi-update.ts';
+import { removeOldReleases } from './releases/retention.ts';
 import { announce, fail, table } from './report.ts';
 import { exitCodeOf, interruption } from './setup/child-process.mjs';
 import { duration } from './setup/duration.mjs';
@@ -53,6 +54,7 @@ async function up(): Promise<void> {
       process.exit(exitCode.failed);
     }
   }
+  await removeOldReleases(stack);
   const took = performance.now() - started;
   const at = places(stack, outputs, await saveAuthority(outputs));
   if (json) console.log(JSON.stringify({ stack, milliseconds: Math.round(took), ...at }));

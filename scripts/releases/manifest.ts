@@ -9,7 +9,6 @@ const program = z.object({
   /** Whether the program was what `commit` has. */
   clean: z.boolean(),
 });
-export type Program = z.output<typeof program>;
 
 /** What an update consisted of: the output `manifest` of the program. */
 export const manifest = z.object({
