@@ -30,7 +30,7 @@ describe('a stack on another machine, over SSH', () => {
   beforeAll(async () => {
     [box, checkout] = await Promise.all([startSecondBox({ bare: true }), freshCheckout({ prepared: true })]);
     vi.stubEnv('PATH', box.path);
-    record = await startFixture({ host: box.gateway });
+    record = await startFixture({ host: box.gateway, maxFileSize: 64 * 2 ** 20 });
     const config = {
       profile: 'optiplex',
       dockerHost: box.dockerHost,
