@@ -169,6 +169,7 @@ carry_over() {
   done <"$incoming/folders" | sort | comm -23 - "$incoming/known" >"$incoming/own"
   (cd "$tree" && find . -maxdepth 1 -type f | sed 's|^\./||') | sort | comm -23 - "$incoming/known" >>"$incoming/own"
   while read -r file; do
+    [ -n "$file" ] || continue # nothing was changed
     [ -e "$directory/$file" ] || [ -L "$directory/$file" ] || continue
     ! cmp -s "$directory/$file" "$tree/$file" || continue
     case $file in

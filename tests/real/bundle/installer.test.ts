@@ -102,6 +102,15 @@ test('the same program gives the same bytes', async () => {
   expect((await readFile(again)).equals(await readFile(newer))).toBe(true);
 });
 
+test('can be run again, and over an installation in which nobody has changed anything', async () => {
+  expect(await run(older)).toMatchObject({ exitCode: 0 });
+  const once = await contents();
+  expect(await run(older)).toMatchObject({ exitCode: 0 });
+  expect(await contents()).toBe(once);
+  expect(await run(newer)).toMatchObject({ exitCode: 0 });
+  expect(await read('infra/index.ts')).toBe('newer');
+});
+
 describe('over an earlier installation', () => {
   beforeEach(async () => {
     expect(await run(older)).toMatchObject({ exitCode: 0 });
