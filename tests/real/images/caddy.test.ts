@@ -98,8 +98,11 @@ describe('the image of Caddy', () => {
     const clients = Promise.all(
       [dispatcher, http1].flatMap((protocol) => Array.from({ length: 4 }, () => client(protocol))),
     );
-    for (const name of ['green', 'blue', 'green', 'blue']) await switchTo(name);
-    isOver = true;
+    try {
+      for (const name of ['green', 'blue', 'green', 'blue']) await switchTo(name);
+    } finally {
+      isOver = true;
+    }
     await clients;
     await http1.close();
     console.log(
