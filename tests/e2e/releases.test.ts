@@ -46,32 +46,26 @@ const deploy = () => checkout.npm('up', '--no-smoke', '--json');
 
 describe('a good release under load', () => {
   it('fails no request, lets an answer under way end, and has WebSockets go on where they were', async () => {
-    const answer = Promise.withResolvers<ScriptedReply>();
-    upstream.next(async (reply) => {
-      reply.begin();
-      reply.delta({ role: 'assistant', content: 'Once' });
-      answer.resolve(reply);
-    });
-    const events = chatEvents(address);
-    const { delta, finish } = await answer.promise;
     const before = live;
     const began = performance.now();
-
     const update = checkout.start('up', '--no-smoke', '--json', '--config=conversationTimeoutHours=25');
+    await update.until(/gate: restart/);
+    const story = storyteller();
+    upstream.next(story.tell);
+    const events = chatEvents(address);
+    await story.begun;
     await load.untilAnotherThan(before);
     const switched = performance.now() - began;
     // The old release has been told to stop, and has an answer to finish.
     await until(async () => (await log(before, '--tail=500')).includes('told to stop'));
-    delta({ content: ' upon' });
-    await delay(1000);
-    delta({ content: ' a time' });
-    finish();
+    story.end();
     const { exitCode, output, stdout } = await update.ended;
     expect(exitCode, output).toBe(0);
     live = upReport.parse(lastJson(stdout)).release;
 
     const [event, data] = (await events).at(-1) ?? [];
-    expect([event, data]).toMatchObject(['done', { answer: { content: 'Once upon a time' } }]);
+    const content = expect.stringMatching(/^Once upon a time( and then)+ the end$/);
+    expect([event, data]).toMatchObject(['done', { answer: { content, metadata: { status: 'complete' } } }]);
     await until(async () => load.closeCodes.includes(1012));
     expect(load.failures).toEqual([]);
     expect(load.releases).toEqual([before, live]);
@@ -183,6 +177,27 @@ describe('Caddy', () => {
     expect(load.failures).toEqual([]);
   });
 });
+
+/** A model that goes on until it is told to end. */
+function storyteller() {
+  const begun = Promise.withResolvers<void>();
+  let isOver = false;
+  const tell = async ({ begin, delta, finish }: ScriptedReply) => {
+    begin();
+    delta({ role: 'assistant', content: 'Once upon a time' });
+    begun.resolve();
+    do {
+      delta({ content: ' and then' });
+      await delay(200);
+    } while (!isOver);
+    delta({ content: ' the end' });
+    finish();
+  };
+  const end = () => {
+    isOver = true;
+  };
+  return { tell, begun: begun.promise, end };
+}
 
 /** Every request so far was answered, and those from now on by the live release. */
 async function expectServing(): Promise<void> {
