@@ -1,7 +1,10 @@
+import { hostname, userInfo } from 'node:os';
 import { commandArguments, exitCode } from './arguments.ts';
 import { changesOf, changeTable } from './deploy/changes.ts';
 import { confirmed } from './deploy/confirmation.ts';
 import { lockDeploys } from './deploy/deploy-lock.ts';
+import { runHook } from './deploy/hooks.ts';
+import { timestamp } from './deploy/timestamp.ts';
 import type { PreviewedStep } from './pulumi-update.ts';
 import { redeploy } from './releases/redeploy.ts';
 import { changeLines } from './releases/release-changes.ts';
@@ -99,6 +102,7 @@ async function rollBack(number: number, options: Options, signal: AbortSignal): 
     if (smoke && !(await isSmokeTested(stack, signal))) return exitCode.failed;
     await removeOldReleases(stack);
     const milliseconds = Math.round(performance.now() - started);
+    await tell(stack, live, update, milliseconds);
     const release = update.manifest?.release;
     if (json)
       console.log(JSON.stringify({ stack, rolledBack: true, from: live?.manifest?.release, release, milliseconds }));
@@ -122,6 +126,27 @@ async function isSmokeTested(stack: string, signal: AbortSignal): Promise<boolea
   showOutcomes(outcomes);
   if (broken) showBroken(broken);
   return broken === undefined;
+}
+
+/** Tells the hook for it. What that does about it changes nothing any more. */
+async function tell(stack: string, live: Update | undefined, { manifest }: Update, milliseconds: number) {
+  const facts = {
+    stack,
+    deploy: timestamp(new Date()),
+    who: userInfo().username,
+    machine: hostname(),
+    from: live?.manifest?.release ?? '',
+    to: manifest?.release ?? '',
+    commit: manifest?.program.commit ?? '',
+    verdict: 'rolled back',
+    reason: '',
+    seconds: String(Math.round(milliseconds / 1000)),
+  };
+  try {
+    await runHook('after-rollback', facts, new AbortController().signal);
+  } catch (error) {
+    console.error(`The hook after-rollback failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function aftermath(stack: string, { number, manifest }: Update, milliseconds: number): string {

@@ -64,14 +64,18 @@ describe('npm run rollback', () => {
     );
     succeeded(await checkout.npm('up', '--no-smoke'));
     b = await stackOutputs();
-    await setSecret('chatUpstreams', '{"default":"none","upstreams":{"none":{"url":"http://none.invalid","model":"none"}}}');
+    await setSecret(
+      'chatUpstreams',
+      '{"default":"none","upstreams":{"none":{"url":"http://none.invalid","model":"none"}}}',
+    );
     succeeded(await checkout.npm('up', '--no-smoke', '--config', 'logLevel=debug'));
     c = await stackOutputs();
   });
   afterAll(async () => {
     await client?.close();
     await checkout?.remove();
-    for (const one of [a, b]) if (one) await quiet`docker image rm --force ${one.manifest.images.service?.id ?? ''}`.nothrow();
+    for (const one of [a, b])
+      if (one) await quiet`docker image rm --force ${one.manifest.images.service?.id ?? ''}`.nothrow();
   });
 
   it('knows what each release consists of, and what it brought', async () => {
@@ -132,9 +136,7 @@ describe('npm run rollback', () => {
     expect(await servingRelease()).toBe(c?.releaseId);
     expect((await stackOutputs()).manifest).toEqual(c?.manifest);
     // What was laid out is what the working tree has: there is nothing to do for it.
-    succeeded(
-      await checkout.npm('pulumi', 'preview', '-s', 'local', '--expect-no-changes', '--non-interactive'),
-    );
+    succeeded(await checkout.npm('pulumi', 'preview', '-s', 'local', '--expect-no-changes', '--non-interactive'));
   });
 
   it('refuses when an image is gone, or has lost its name', async () => {
