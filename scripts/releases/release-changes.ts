@@ -60,12 +60,18 @@ function rolesOf(left: object = {}, right: object = {}): string[] {
   return [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
 }
 
+/** The newest few, and how many more there are. */
+function shortened(subjects: readonly string[]): string[] {
+  const most = 4;
+  return subjects.length <= most ? [...subjects] : [...subjects.slice(0, most), `and ${subjects.length - most} more`];
+}
+
 /** In a line each; none where nothing changed. */
 export function changeLines({ program, config, images, migrations }: ReleaseChanges): string[] {
   const line = (what: string, things: readonly string[]) =>
     things.length > 0 ? [`${what}: ${things.join('; ')}`] : [];
   return [
-    ...line('program', program),
+    ...line('program', shortened(program)),
     ...line('configuration', config),
     ...line('images', images),
     ...line('migrations', migrations),
