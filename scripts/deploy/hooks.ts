@@ -29,7 +29,10 @@ export function hookEnvironment(facts: HookFacts, environment: NodeJS.ProcessEnv
   const kept = Object.entries(environment).flatMap(([name, value]) =>
     value !== undefined && passedOn.test(name) ? [[name, value] as const] : [],
   );
-  const told = Object.entries(facts).map(([name, value]) => [`CONVERSATION_KIT_${name.toUpperCase()}`, value] as const);
+  const told = Object.entries(facts).map(
+    // The system refuses to start a program with a variable beyond 128 KiB.
+    ([name, value]) => [`CONVERSATION_KIT_${name.toUpperCase()}`, value.slice(0, 4000)] as const,
+  );
   return Object.fromEntries([...kept, ...told]);
 }
 
