@@ -2,13 +2,16 @@ import { z } from 'zod';
 import { $ } from 'zx';
 import { manifest } from './releases/manifest.ts';
 
+/** An output that not every stack has: the program exports null then, as Pulumi warns of what is undefined. */
+const unlessNull = <T>(schema: z.ZodType<T>) => schema.nullish().transform((value) => value ?? undefined);
+
 /** What `infra/index.ts` exports; the contract between the program and the commands that people run. */
 const outputs = z.object({
   url: z.url(),
   releaseId: z.string(),
   namespace: z.string(),
   bindAddress: z.string(),
-  dockerHost: z.string().optional(),
+  dockerHost: unlessNull(z.string()),
   certificates: z.enum(['own', 'acme']),
   schemaHead: z.string(),
   manifest: manifest.optional(),
@@ -16,8 +19,8 @@ const outputs = z.object({
   supabasePublishableKey: z.string(),
   supabaseSecretKey: z.string(),
   /** Of the database, with its password; undefined where only a token for it is known. */
-  databaseUrl: z.string().optional(),
-  redisCommanderUrl: z.url().optional(),
+  databaseUrl: unlessNull(z.string()),
+  redisCommanderUrl: unlessNull(z.url()),
   embedded: z.boolean(),
 });
 export type StackOutputs = z.output<typeof outputs>;

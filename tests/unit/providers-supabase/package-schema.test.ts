@@ -36,7 +36,7 @@ test('what holds a password is secret in the schema, so that the SDK has it encr
 
 test('an input that the provider computes can not be set by a program', () => {
   const { inputProperties, properties } = schema.resources['supabase:index:Migrations'] ?? expect.fail('no Migrations');
-  expect(Object.keys(inputProperties)).toEqual(['directory', 'databaseUrl']);
+  expect(Object.keys(inputProperties)).toEqual(['directory', 'databaseUrl', 'ahead']);
   expect(Object.keys(properties)).toEqual(['directory', 'files', 'applied', 'head', 'contracts']);
 });
 

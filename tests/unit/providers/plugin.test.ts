@@ -89,7 +89,11 @@ describe('check', () => {
       tags: { x: onWire.secret('y') },
     });
     expect(inputs).toEqual({ name: 'a', width: 80, password: onWire.secret('p'), tags: { x: onWire.secret('y') } });
-    expect(check).toHaveBeenCalledWith(expect.objectContaining({ password: 'p', tags: { x: 'y' } }), expect.anything());
+    expect(check).toHaveBeenCalledWith(
+      expect.objectContaining({ password: 'p', tags: { x: 'y' } }),
+      expect.anything(),
+      undefined, // nothing is stored yet
+    );
   });
 
   it('runs the checks beyond shape only on inputs that are known and well shaped', async () => {
