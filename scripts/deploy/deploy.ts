@@ -3,6 +3,7 @@ import { $ } from 'zx';
 import { findDrift } from '../drift/find-drift.ts';
 import { prepareStack } from '../prepare-stack.ts';
 import { pulumiPreview, pulumiUp, showPulumiPreview } from '../pulumi-update.ts';
+import { removeOldReleases } from '../releases/retention.ts';
 import type { Update } from '../releases/updates.ts';
 import { announce, reasons, table } from '../report.ts';
 import { Interrupted } from '../setup/setup-error.mjs';
@@ -136,6 +137,7 @@ class DeployRun {
     }
     try {
       await this.#smoke();
+      await removeOldReleases(this.#options.stack);
       return { verdict: 'deployed', to: (await stackOutputs(this.#options.stack)).releaseId };
     } catch (error) {
       return this.#interruption(error) ?? this.#rollBack(error);
