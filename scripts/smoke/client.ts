@@ -124,7 +124,9 @@ export class Client {
 
 export function expectStatus(reply: Reply, status: number): Reply {
   if (reply.status === status) return reply;
-  throw new Error(`the service answered ${reply.status} instead of ${status}: ${JSON.stringify(reply.body).slice(0, 500)}`);
+  throw new Error(
+    `the service answered ${reply.status} instead of ${status}: ${JSON.stringify(reply.body).slice(0, 500)}`,
+  );
 }
 
 function parsed(text: string): unknown {
