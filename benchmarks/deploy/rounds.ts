@@ -27,8 +27,8 @@ export const operations = {
   release: 'a release',
   badRelease: 'a bad release, refused by its gate',
   unchanged: '`npm run up`, nothing changed',
-  failingDeploy: '`npm run deploy` of a release that fails its smoke tests, rolled back',
   rollback: '`npm run rollback`, to the release before',
+  failingDeploy: '`npm run deploy` of a release that fails its smoke tests, rolled back',
   change: '`docker compose up -d`, the service changed',
   badChange: 'a bad change, and at once `up -d` of the one before',
   composeUnchanged: '`docker compose up -d`, nothing changed',
@@ -56,9 +56,9 @@ export async function runRounds(
         else await during(operations.release, () => stack.release(harmless(releases)));
       }
       await during(operations.unchanged, async () => succeeded(await stack.run('up', '--no-smoke'), 'npm run up'));
-      await during(operations.failingDeploy, () => failingDeploy(stack));
-      // Last: it leaves the program ahead of what is deployed.
+      // After what has to find nothing to do: they leave the program ahead of what is deployed.
       await during(operations.rollback, () => rollBack(stack));
+      await during(operations.failingDeploy, () => failingDeploy(stack));
     });
     say('Docker Compose takes over');
     const same = await ComposeStack.takeOver(stack, compose);
