@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Agent, type ClientRequestArgs } from 'node:http';
+import { Socket } from 'node:net';
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { sshFailure } from '../../../ssh/failure.ts';
 import { sshCommand } from '../../../ssh/target.ts';
@@ -83,11 +84,17 @@ class SshConnection extends Duplex {
     return this;
   }
   ref(): this {
-    this.#child.ref();
-    return this;
+    return this.#hold('ref');
   }
   unref(): this {
-    this.#child.unref();
+    return this.#hold('unref');
+  }
+
+  /** Its pipes hold the process as much as the child does. */
+  #hold(how: 'ref' | 'unref'): this {
+    const { stdin, stdout, stderr } = this.#child;
+    for (const pipe of [stdin, stdout, stderr]) if (pipe instanceof Socket) pipe[how]();
+    this.#child[how]();
     return this;
   }
 }

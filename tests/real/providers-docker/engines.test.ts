@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectEngine } from '../../../infra/providers/docker/engine.ts';
 import { baseImage } from '../../support/containers.ts';
@@ -62,6 +64,14 @@ describe('an engine over ssh', () => {
     expect(started[0]).toBe(
       '-o ConnectTimeout=30 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o BatchMode=yes -T -l many -- far docker system dial-stdio',
     );
+  });
+
+  it('does not keep a program from ending that has asked it something', async () => {
+    await pretendSsh(dialStdio);
+    const module = join(import.meta.dirname, '../../../infra/providers/docker/engine.ts');
+    const program = `const { connectEngine } = await import('${module}'); await (await connectEngine('ssh://me@far')).ping();`;
+    const ended = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 30_000 });
+    await expect(ended).resolves.toMatchObject({ stdout: '' });
   });
 
   it('that does not let one in: the words of ssh, and what to try', async () => {
