@@ -44,7 +44,10 @@ export async function deployBenchmark(args: readonly string[]): Promise<void> {
   say('a stack of its own');
   const stack = await OwnStack.open();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void stack.remove().finally(() => process.exit(1)));
+    process.once(signal, () => {
+      say(`told to end (${signal}): the stack is removed`);
+      void stack.remove().finally(() => process.exit(1));
+    });
   }
   try {
     const { composeVersion, ...results } = await runRounds(stack, compose, effort, say);
