@@ -17,13 +17,13 @@ export interface Place {
   readonly dockerHost: string | undefined;
 }
 
-const stackOutputs = z.object({ namespace: z.string(), dockerHost: z.string().optional() });
+const stackOutputs = z.object({ namespace: z.string(), dockerHost: z.string().nullish() });
 
 /** Undefined before the first update that came to its end. */
 export function placeOf(resources: readonly ComparedResource[]): Place | undefined {
   const stack = resources.find(({ oldState }) => oldState?.type === 'pulumi:pulumi:Stack');
   const outputs = stackOutputs.safeParse(stack?.oldState?.outputs);
-  return outputs.success ? { ...outputs.data, dockerHost: outputs.data.dockerHost } : undefined;
+  return outputs.success ? { ...outputs.data, dockerHost: outputs.data.dockerHost ?? undefined } : undefined;
 }
 
 /** Containers that say that they are the stack's, and that its state does not know. */
