@@ -10,7 +10,7 @@ export interface UpdateOptions {
   readonly message?: string | undefined;
   /** Asks Pulumi to end tidily: what it is doing is finished or given up, its lock is given back. */
   readonly signal?: AbortSignal | undefined;
-  /** An open file that Pulumi shall hold open, too: a lock on it lasts as long as the update does, even if we are killed. */
+  /** An open file that is to stay open as long as the update runs, even if we are killed: a lock on it lasts as long. */
   readonly holding?: number | undefined;
 }
 
@@ -89,16 +89,25 @@ function complaints({ stdout, stderr }: { stdout: string; stderr: string }): str
   return `${stdout}${stderr}`.trim();
 }
 
+/**
+ * A shell that keeps the file open as long as Pulumi runs. Pulumi itself must not have it: it would hand it on to its
+ * plugins, and those outlive a Pulumi that is killed by minutes.
+ */
+const keepOpen = 'trap : INT TERM; "$@" 3>&-; exit $?';
+
 /** Runs Pulumi in a process group of its own: a Ctrl-C reaches it once, from us. */
 function run(args: readonly string[], { directory, signal, holding }: UpdateOptions): Promise<number | null> {
   signal?.throwIfAborted();
+  const [command, ...rest] = holding === undefined ? ['pulumi'] : ['sh', '-c', keepOpen, 'sh', 'pulumi'];
   return new Promise((resolve, reject) => {
-    const child = spawn('pulumi', args, {
+    const child = spawn(command, [...rest, ...args], {
       cwd: directory,
       detached: true,
       stdio: ['ignore', 2, 2, ...(holding === undefined ? [] : [holding])],
     });
-    const interrupt = () => void child.kill('SIGINT');
+    const interrupt = () => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGINT');
+    };
     signal?.addEventListener('abort', interrupt);
     child.on('error', (cause) => reject(new Error('pulumi could not be started', { cause })));
     child.on('close', (code) => {
