@@ -15,6 +15,10 @@ export class UnderWay {
     this.#began.delete(name);
   }
 
+  endAll(prefix: string): void {
+    for (const name of this.#began.keys()) if (name.startsWith(prefix)) this.end(name);
+  }
+
   /** A line for each that has been under way for at least a minute. */
   lines(now: number): string[] {
     return [...this.#began]
@@ -47,6 +51,11 @@ export default class LongRunning implements Reporter {
 
   onTestModuleCollected(module: TestModule): void {
     this.#underWay.end(`${module.relativeModuleId} (loading)`);
+  }
+
+  /** A hook that failed is not said to have ended. */
+  onTestModuleEnd(module: TestModule): void {
+    this.#underWay.endAll(module.relativeModuleId);
   }
 
   onTestCaseReady(test: TestCase): void {
