@@ -55,6 +55,14 @@ export async function configValue(stack: string, key: string): Promise<string | 
   return shown.exitCode === 0 ? shown.stdout.trim() : undefined;
 }
 
+/** For values that are no secret: whoever lists the processes of this machine sees them. */
 export async function setConfig(stack: string, key: string, value: string): Promise<void> {
-  await $({ quiet: true })`pulumi config set ${key} ${value} -s ${stack}`;
+  const set = await quiet`pulumi config set ${key} ${value} -s ${stack}`;
+  if (set.exitCode === 0) return;
+  const said = set.stderr.trim();
+  throw new Error(
+    /looks like a secret/.test(said)
+      ? `${key} looks like a secret, which no command line should hold. Set it, and be asked for it: npm run pulumi -- config set --secret ${key} -s ${stack}`
+      : `${key} of stack ${stack} could not be set: ${said}`,
+  );
 }

@@ -16,6 +16,7 @@ export class OwnStack {
   readonly checkout: Checkout;
   readonly namespace: string;
   readonly target: Target;
+  #removed: Promise<void> | undefined;
 
   private constructor(checkout: Checkout, target: Target) {
     this.checkout = checkout;
@@ -54,8 +55,10 @@ export class OwnStack {
     return { ...up, release: upReport.parse(lastJson(succeeded(up, `npm run up with ${setting}`).stdout)).release };
   }
 
+  /** May be asked for more than once: when the benchmark ends, and when it is told to end. */
   remove(): Promise<void> {
-    return this.checkout.remove();
+    this.#removed ??= this.checkout.remove();
+    return this.#removed;
   }
 }
 

@@ -37,60 +37,75 @@ export const operations = {
 /** A setting that makes a release of its own. */
 const harmless = (count: number) => `conversationTimeoutHours=${24 + count}`;
 
+type Compose = readonly [string, ...string[]];
+
 /** One round after the other: the kit's releases, then the same containers under Docker Compose, under the same load. */
 export async function runRounds(
   stack: OwnStack,
-  compose: readonly [string, ...string[]],
+  compose: Compose,
   effort: Effort,
   onStep: (step: string) => void,
 ): Promise<Results & { composeVersion: string }> {
   const results: Results = { measurements: [], phases: [] };
-  let releases = 0;
   let composeVersion = '';
-  for (let round = 1; round <= effort.rounds; round += 1) {
-    const say = (step: string) => onStep(`round ${round} of ${effort.rounds}: ${step}`);
-    await underLoad(stack, 'conversation-kit', { round, results, rate: effort.rate, say }, async (during) => {
-      for (const kind of effort.releases) {
-        releases += 1;
-        if (kind === 'bad') await during(operations.badRelease, () => badRelease(stack));
-        else await during(operations.release, () => stack.release(harmless(releases)));
-      }
-      await during(operations.unchanged, async () => succeeded(await stack.run('up', '--no-smoke'), 'npm run up'));
-      // After what has to find nothing to do: they leave the program ahead of what is deployed.
-      await during(operations.rollback, () => rollBack(stack));
-      await during(operations.failingDeploy, () => failingDeploy(stack));
-    });
-    say('Docker Compose takes over');
-    const same = await ComposeStack.takeOver(stack, compose);
-    try {
-      composeVersion = await same.version();
-      await underLoad(stack, 'Docker Compose', { round, results, rate: effort.rate, say }, async (during) => {
-        let environment = {};
-        for (let change = 1; change <= effort.changes; change += 1) {
-          environment = { CONVERSATION_TIMEOUT_HOURS: String(1000 + change) };
-          await during(operations.change, () => interrupting(same.up(environment)));
-        }
-        const broken = { ...environment, CHAT_UPSTREAMS_FILE: '/nowhere' };
-        await during(operations.badChange, () =>
-          interrupting(same.up(broken).then(async ({ from }) => ({ from, to: (await same.up(environment)).to }))),
-        );
-        await during(operations.composeUnchanged, () => same.up(environment));
-      });
-    } finally {
-      await same.giveBack();
-    }
+  for (let number = 1; number <= effort.rounds; number += 1) {
+    const say = (step: string) => onStep(`round ${number} of ${effort.rounds}: ${step}`);
+    const round = { round: number, results, effort, say };
+    await kitRound(stack, round);
+    composeVersion = await composeRound(stack, compose, round);
   }
   return { ...results, composeVersion };
+}
+
+async function kitRound(stack: OwnStack, round: Round): Promise<void> {
+  const { releases } = round.effort;
+  await underLoad(stack, 'conversation-kit', round, async (during) => {
+    for (const [index, kind] of releases.entries()) {
+      if (kind === 'bad') await during(operations.badRelease, () => badRelease(stack));
+      else await during(operations.release, () => stack.release(harmless(round.round * releases.length + index)));
+    }
+    await during(operations.unchanged, async () => succeeded(await stack.run('up', '--no-smoke'), 'npm run up'));
+    // After what has to find nothing to do: they leave the program ahead of what is deployed.
+    await during(operations.rollback, () => rollBack(stack));
+    await during(operations.failingDeploy, () => failingDeploy(stack));
+  });
+}
+
+/** Returns the version of Docker Compose. */
+export async function composeRound(stack: OwnStack, compose: Compose, round: Round): Promise<string> {
+  round.say('Docker Compose takes over');
+  const same = await ComposeStack.takeOver(stack, compose);
+  try {
+    await underLoad(stack, 'Docker Compose', round, async (during) => {
+      let environment = {};
+      for (let change = 1; change <= round.effort.changes; change += 1) {
+        environment = { CONVERSATION_TIMEOUT_HOURS: String(1000 + change) };
+        await during(operations.change, () => interrupting(same.up(environment)));
+      }
+      await during(operations.badChange, () => interrupting(badChange(same, environment)));
+      await during(operations.composeUnchanged, () => same.up(environment));
+    });
+    return await same.version();
+  } finally {
+    await same.giveBack();
+  }
+}
+
+/** A service that does not start, put back as soon as the command returns: nobody notices faster. */
+async function badChange(same: ComposeStack, environment: Readonly<Record<string, string>>): Promise<Window> {
+  const { from } = await same.up({ ...environment, CHAT_UPSTREAMS_FILE: '/nowhere' });
+  const { to } = await same.up(environment);
+  return { from, to };
 }
 
 /** What was done: its window, and what tells where clients may have been interrupted. */
 type Done = Window & Pick<Looked, 'release' | 'interruptedAt' | 'rollback'>;
 type During = (operation: string, work: () => Promise<Done>) => Promise<void>;
 
-interface Round {
+export interface Round {
   readonly round: number;
   readonly results: Results;
-  readonly rate: number;
+  readonly effort: Effort;
   say(step: string): void;
 }
 
@@ -98,11 +113,11 @@ interface Round {
 async function underLoad(
   stack: OwnStack,
   who: Phase['who'],
-  { round, results, rate, say }: Round,
+  { round, results, effort, say }: Round,
   work: (during: During) => Promise<void>,
 ): Promise<void> {
   const events = new DockerEvents(stack.namespace);
-  const load = await Load.start(stack.target, rate);
+  const load = await Load.start(stack.target, effort.rate);
   try {
     await delay(windowLength / 2); // connections, and code that is compiled when it is first run
     await work(async (operation, run) => {

@@ -142,6 +142,11 @@ describe('what is changed by hand on a deployed stack', () => {
     const secret = async (role: string, file: string) =>
       (await docker`docker exec ${name(role)} cat /run/secrets/${file}`).stdout.trim();
     const password = await secret('postgres', 'postgres-password');
+    const secrets = {
+      databaseUrl: `postgres://postgres:${password}@127.0.0.1:${checkout.config.postgresPort}/postgres`,
+      supabaseSecretKey: await secret('supabase', 'secret-key'),
+      supabaseJwtSecret: await secret('supabase', 'jwt-secret'),
+    };
     const config = {
       namespace,
       images: (await readFile(join(checkout.directory, '.kit', 'image-source'), 'utf8')).trim(),
@@ -149,12 +154,12 @@ describe('what is changed by hand on a deployed stack', () => {
       httpsPort: await freePort(),
       redisCommanderPort: await freePort(),
       supabaseUrl: hosted.url,
-      databaseUrl: `postgres://postgres:${password}@127.0.0.1:${checkout.config.postgresPort}/postgres`,
       supabasePublishableKey: await secret('supabase', 'publishable-key'),
-      supabaseSecretKey: await secret('supabase', 'secret-key'),
-      supabaseJwtSecret: await secret('supabase', 'jwt-secret'),
     };
     try {
+      succeeded(await checkout.npm('pulumi', 'stack', 'init', 'ryzen', '--no-select'));
+      for (const [key, value] of Object.entries(secrets))
+        succeeded(await checkout.npm('pulumi', 'config', 'set', '--secret', key, value, '-s', 'ryzen'));
       const flags = Object.entries(config).map(([key, value]) => `--config=${key}=${value}`);
       succeeded(await checkout.npm('up', '--stack', 'ryzen', '--no-smoke', ...flags));
       const looked = succeeded(await checkout.npm('drift', '--stack', 'ryzen', '--json'));
