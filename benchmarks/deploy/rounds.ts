@@ -72,7 +72,7 @@ async function kitRound(stack: OwnStack, round: Round): Promise<void> {
 }
 
 /** Returns the version of Docker Compose. */
-export async function composeRound(stack: OwnStack, compose: Compose, round: Round): Promise<string> {
+async function composeRound(stack: OwnStack, compose: Compose, round: Round): Promise<string> {
   round.say('Docker Compose takes over');
   const same = await ComposeStack.takeOver(stack, compose);
   try {
@@ -102,7 +102,7 @@ async function badChange(same: ComposeStack, environment: Readonly<Record<string
 type Done = Window & Pick<Looked, 'release' | 'interruptedAt' | 'rollback'>;
 type During = (operation: string, work: () => Promise<Done>) => Promise<void>;
 
-export interface Round {
+interface Round {
   readonly round: number;
   readonly results: Results;
   readonly effort: Effort;
