@@ -257,7 +257,9 @@ test('waits for nobody: while a command of the kit or an update is at work there
   const lock = join(directory, '.kit/lock');
   const holder = $({ quiet: true, nothrow: true })`flock ${lock} sleep 600`;
   try {
-    await expect.poll(() => $({ quiet: true, nothrow: true })`flock -n ${lock} true`.exitCode).toBe(1);
+    await expect
+      .poll(() => $({ quiet: true, nothrow: true })`flock -n ${lock} true`.exitCode, { timeout: 20_000 })
+      .toBe(1);
     expect(await run(newer)).toMatchObject({ exitCode: 1, output: expect.stringContaining('at work') });
   } finally {
     await holder.kill();
