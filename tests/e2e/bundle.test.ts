@@ -53,7 +53,7 @@ describe('a box without internet', () => {
     await interrupted.until(/node\.tar\.gz: packing/);
     interrupted.kill('SIGINT');
     expect((await interrupted.ended).exitCode).not.toBe(0);
-    await expect.poll(left).toEqual([]);
+    await expect.poll(left, { timeout: 20_000 }).toEqual([]);
 
     const killed = make();
     await killed.until(/node\.tar\.gz: packing/);

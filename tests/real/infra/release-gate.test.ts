@@ -123,7 +123,7 @@ describe('the gate of a release', () => {
     const { inputs, state } = await release('hangs');
     const trial = gate.create(inputs);
     const failed = expect(trial).rejects.toThrow(/the update was cancelled/);
-    await expect.poll(() => gate.said.at(-1)?.message).toBe('gate: self-test (write)');
+    await expect.poll(() => gate.said.at(-1)?.message, { timeout: 20_000 }).toBe('gate: self-test (write)');
     await gate.cancel();
     await failed;
     expect((await state()).Running).toBe(false);
