@@ -85,7 +85,7 @@ export class ClientLoad {
     this.#hasLeft = true;
     this.#socket?.close();
     await this.#work;
-    await this.#agent.close();
+    if (!this.#agent.destroyed) await this.#agent.close(); // stopped a second time, when the test has ended
   }
 
   async #client(): Promise<void> {

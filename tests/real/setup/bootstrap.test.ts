@@ -71,7 +71,7 @@ describe('the entry to every command', () => {
       expect(code).toBe(0);
       expect(stdout).toMatch(/^ {2}up +deploy the stack/m);
     }
-    for (const name of ['deploy', 'constructor']) {
+    for (const name of ['launch', 'constructor']) {
       const { code, stderr } = await start(root, name).ended;
       expect(code).toBe(2);
       expect(stderr).toMatch(new RegExp(`^There is no command ${name}\\.`));
