@@ -16,8 +16,11 @@ websocket, outbox.
 
 Exit: 0 healthy, or degraded (it says so), 1 unhealthy, 2 misused or not deployed, 3 no answer.`;
 
-/** What is left of the five seconds, in ms, once the process has started and has read the stack's outputs. */
-const patience = () => Math.max(1_000, 4_500 - process.uptime() * 1000);
+/** Milliseconds: to start, to read the stack's outputs and to have an answer. */
+const fiveSeconds = 4_500;
+
+/** What is left of that, in ms. */
+const patience = () => Math.max(1_000, fiveSeconds - process.uptime() * 1000);
 
 async function health(): Promise<void> {
   const options = commandArguments(usage, {
@@ -42,12 +45,17 @@ async function health(): Promise<void> {
   process.exit(exit); // what still hangs is not waited for
 }
 
-function checkStack(outputs: StackOutputs, format: HealthFormat) {
+async function checkStack(outputs: StackOutputs, format: HealthFormat) {
+  const opened = openStackClient(outputs);
+  const isElsewhere = outputs.dockerHost?.startsWith('ssh:') ?? false;
+  // The logins on the way to another machine take their time, and say nothing about its health.
+  if (isElsewhere) await Promise.allSettled([opened]);
   const ask = async () => {
-    const client = await openStackClient(outputs);
+    const client = await opened;
     return (await client.send('GET', '/health')).body;
   };
-  return checkHealth({ endpoint: `${outputs.url}/health`, format, patience: patience(), ask });
+  const endpoint = `${outputs.url}/health`;
+  return checkHealth({ endpoint, format, patience: isElsewhere ? fiveSeconds : patience(), ask });
 }
 
 /** The address of a service stands for that of its health. */
