@@ -54,7 +54,7 @@ describe('a hardened container', () => {
       capabilities: { drops: ['ALL'] },
       securityOpts: ['no-new-privileges:true'],
       sysctls: { 'net.core.somaxconn': '64' },
-      ulimits: [{ name: 'nofile', soft: 64, hard: 128 }],
+      ulimits: [{ name: 'nofile', soft: 64, hard: 64 }], // runc may give a command the hard one
       envs: ['GREETING=hello'],
       hosts: [{ host: 'elsewhere', ip: '10.0.0.7' }],
       dns: ['10.0.0.8'],
@@ -107,7 +107,7 @@ describe('drift', () => {
   it('shows a stopped container, and an update starts it', async () => {
     const wanted = bare('stopped', { ports: [{ internal: 80 }] });
     const made = await create(containers, wanted);
-    await engine.getContainer(made.id).stop({ t: 2 });
+    await engine.getContainer(made.id).stop({ t: 30 });
     const { now, paths, replaces } = await driftOf(containers, made, wanted);
     expect({ paths, replaces }).toEqual({ paths: ['mustRun'], replaces: [] });
     expect(now.outputs).toMatchObject({ mustRun: false, exitCode: 7 });
@@ -119,7 +119,7 @@ describe('drift', () => {
   it('leaves a stopped container alone that need not run', async () => {
     const wanted = bare('may-stop', { mustRun: false });
     const made = await create(containers, wanted);
-    await engine.getContainer(made.id).stop({ t: 2 });
+    await engine.getContainer(made.id).stop({ t: 30 });
     expect((await driftOf(containers, made, wanted)).paths).toEqual([]);
   });
 
