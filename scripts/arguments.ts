@@ -26,7 +26,12 @@ export function commandWords<const O extends Options>(usage: string, options: O,
     throw new TypeError(`${words.length} words are given, and ${count} are needed`);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    console.error(`${error.message}\n\n${usage}`);
-    process.exit(exitCode.misused);
+    misused(usage, error.message);
   }
+}
+
+/** Says what can't be understood, and the usage, and ends with 2. */
+export function misused(usage: string, reason: string): never {
+  console.error(`${reason}\n\n${usage}`);
+  process.exit(exitCode.misused);
 }

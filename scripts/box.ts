@@ -1,6 +1,6 @@
 import { isNetwork, privateNetworks } from '../ssh/networks.ts';
 import { nameOf, type SshTarget } from '../ssh/target.ts';
-import { commandWords, exitCode } from './arguments.ts';
+import { commandWords, exitCode, misused } from './arguments.ts';
 import { carryBaseImage, compareBaseImage } from './box/base-image.ts';
 import { BoxSession } from './box/box-session.ts';
 import { askFacts, type BoxFacts, readFacts } from './box/facts.ts';
@@ -46,8 +46,9 @@ async function box(): Promise<void> {
     2,
   );
   const [verb, where = ''] = words;
-  if (verb !== 'prepare') misused(`there is no "${verb}"`);
-  for (const network of values['ssh-from']) if (!isNetwork(network)) misused(`--ssh-from ${network} is no network`);
+  if (verb !== 'prepare') misused(usage, `there is no "${verb}"`);
+  for (const network of values['ssh-from'])
+    if (!isNetwork(network)) misused(usage, `--ssh-from ${network} is no network`);
 
   const meant = meantBox(process.cwd(), where, values.login);
   announce(`Looking at ${nameOf(meant.target)}`);
@@ -121,7 +122,7 @@ async function timed(step: string, work: () => Promise<string>): Promise<Row> {
 }
 
 async function demandConsent(): Promise<void> {
-  if (!process.stdin.isTTY) misused('there is no terminal to ask on: --yes does it without asking');
+  if (!process.stdin.isTTY) misused(usage, 'there is no terminal to ask on: --yes does it without asking');
   if (!(await confirmed('Do this?', new AbortController().signal))) process.exit(exitCode.failed);
 }
 
@@ -161,11 +162,6 @@ function report({ target, deployUser }: MeantBox, facts: BoxFacts, rows: readonl
   const address = `ssh://${deployUser}@${target.host}${target.port ? `:${target.port}` : ''}`;
   console.log(`\n${box}, ${facts.distribution}\n${rowTable(rows)}\n\n${verdict}`);
   if (result.missing === 0) console.log(`Its Docker engine, as dockerHost of a stack: ${address}`);
-}
-
-function misused(reason: string): never {
-  console.error(`${reason}\n\n${usage}`);
-  process.exit(exitCode.misused);
 }
 
 await box().catch((error: unknown) => fail(error, exitCode.failed));

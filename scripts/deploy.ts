@@ -1,4 +1,4 @@
-import { commandArguments, exitCode } from './arguments.ts';
+import { commandArguments, exitCode, misused } from './arguments.ts';
 import { deploy } from './deploy/deploy.ts';
 import { deployExit, verdictSentence } from './deploy/verdict.ts';
 import { fail } from './report.ts';
@@ -34,9 +34,9 @@ async function main(): Promise<number> {
     json: { type: 'boolean', default: false },
   });
   const { stack, yes, diff, restarts, json } = options;
-  if (options['no-smoke'] && restarts) return misused('--no-smoke and --restarts contradict each other');
+  if (options['no-smoke'] && restarts) return misused(usage, '--no-smoke and --restarts contradict each other');
   if (!yes && !process.stdin.isTTY) {
-    return misused('There is nobody to ask whether to deploy: standard input is no terminal. Say --yes.');
+    return misused(usage, 'There is nobody to ask whether to deploy: standard input is no terminal. Say --yes.');
   }
   const started = performance.now();
   const { signal, stop } = interruption();
@@ -65,11 +65,6 @@ async function main(): Promise<number> {
 
 function interruptedExit({ reason }: AbortSignal): number {
   return exitCodeOf(reason instanceof Interrupted ? reason.signal : 'SIGINT');
-}
-
-function misused(reason: string): number {
-  console.error(`${reason}\n\n${usage}`);
-  return exitCode.misused;
 }
 
 process.exitCode = await main().catch((error: unknown) => fail(error, exitCode.failed));

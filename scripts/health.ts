@@ -1,5 +1,5 @@
 import { checkHealth, getHealth, type HealthFormat, healthExit, healthFormats } from '../health/check.ts';
-import { commandArguments, exitCode } from './arguments.ts';
+import { commandArguments, misused } from './arguments.ts';
 import { fail } from './report.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
 import { openStackClient } from './stack-client.ts';
@@ -29,9 +29,9 @@ async function health(): Promise<void> {
     format: { type: 'string', default: 'text' },
   });
   const format = healthFormats.find((name) => name === options.format);
-  if (format === undefined) misused(`--format ${options.format} is neither text nor json`);
+  if (format === undefined) misused(usage, `--format ${options.format} is neither text nor json`);
   const { endpoint } = options;
-  if (endpoint !== undefined && !URL.canParse(endpoint)) misused(`--endpoint ${endpoint} is no address`);
+  if (endpoint !== undefined && !URL.canParse(endpoint)) misused(usage, `--endpoint ${endpoint} is no address`);
   const { output, exit } =
     endpoint === undefined
       ? await checkStack(await stackOutputs(options.stack), format)
@@ -63,11 +63,6 @@ function healthOf(endpoint: string): string {
   const address = new URL(endpoint);
   if (address.pathname === '/') address.pathname = '/health';
   return address.href;
-}
-
-function misused(reason: string): never {
-  console.error(`${reason}\n\n${usage}`);
-  process.exit(exitCode.misused);
 }
 
 await health().catch((error: unknown) => fail(error, healthExit.misconfigured));

@@ -1,4 +1,4 @@
-import { commandArguments, exitCode } from './arguments.ts';
+import { commandArguments, exitCode, misused } from './arguments.ts';
 import { readDeployLog } from './deploy/deploy-log.ts';
 import { historyRows, historyTable } from './deploy/history.ts';
 import { readUpdates, type Update } from './releases/updates.ts';
@@ -25,8 +25,7 @@ async function history(): Promise<void> {
   const { stack, json } = options;
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) {
-    console.error(`--limit ${options.limit}: must be a whole number from 1\n\n${usage}`);
-    process.exit(exitCode.misused);
+    misused(usage, `--limit ${options.limit}: must be a whole number from 1`);
   }
   const log = readDeployLog(stack);
   const rows = historyRows(log.deploys, await knownUpdates(stack)).slice(0, limit);

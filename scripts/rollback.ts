@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import { commandArguments, exitCode } from './arguments.ts';
+import { commandArguments, exitCode, misused } from './arguments.ts';
 import { changesOf, changeTable } from './deploy/changes.ts';
 import { confirmed } from './deploy/confirmation.ts';
 import { lockDeploys } from './deploy/deploy-lock.ts';
@@ -50,9 +50,9 @@ async function main(): Promise<number> {
     json: { type: 'boolean', default: false },
   });
   const { stack, to, yes, json } = given;
-  if (to !== undefined && !/^[1-9]\d*$/.test(to)) return misused(`--to ${to}: must be the number of an update`);
+  if (to !== undefined && !/^[1-9]\d*$/.test(to)) return misused(usage, `--to ${to}: must be the number of an update`);
   if (to !== undefined && !yes && !process.stdin.isTTY) {
-    return misused('There is nobody to ask whether to go back: standard input is no terminal. Say --yes.');
+    return misused(usage, 'There is nobody to ask whether to go back: standard input is no terminal. Say --yes.');
   }
   if (!(await stackExists(stack)))
     throw new Error(`There is no stack ${stack}. Deploy it: npm run up -- --stack ${stack}`);
@@ -156,11 +156,6 @@ function aftermath(stack: string, { number, manifest }: Update, milliseconds: nu
     `newer program: the next "npm run up -- --stack ${stack}" or deploy from it brings that out again. Mend it first:`,
     `git revert what was wrong, or set back the configuration (pulumi config set <key> <value> -s ${stack}).`,
   ].join('\n');
-}
-
-function misused(reason: string): number {
-  console.error(`${reason}\n\n${usage}`);
-  return exitCode.misused;
 }
 
 process.exitCode = await main().catch((error: unknown) => fail(error, exitCode.failed));

@@ -1,4 +1,4 @@
-import { commandArguments, exitCode } from './arguments.ts';
+import { commandArguments, exitCode, misused } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
 import { prepareStack } from './prepare-stack.ts';
 import { pulumiUp } from './pulumi-update.ts';
@@ -64,8 +64,7 @@ async function up(): Promise<void> {
 function assignment(text: string): [key: string, value: string] {
   const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (key !== undefined && value !== undefined) return [key, value];
-  console.error(`--config ${text}: must be <key>=<value>\n\n${usage}`);
-  process.exit(exitCode.misused);
+  misused(usage, `--config ${text}: must be <key>=<value>`);
 }
 
 function places(stack: string, outputs: StackOutputs, authority: string | undefined) {

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
+import { removeAbandoned } from './abandoned.ts';
 import { isDiskFull } from './command.ts';
 import { createImage, type EngineImage, findImage } from './engine-image.ts';
 import { placeNode } from './node-binary.ts';
@@ -69,7 +70,8 @@ async function build(docker: Docker, reference: string): Promise<EngineImage> {
   const say = (text: string) =>
     console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
-  await removeAbandoned();
+  await mkdir(workspaces, { recursive: true });
+  await removeAbandoned(workspaces, prefix);
   await demandSpace();
   const workspace = await mkdtemp(join(workspaces, `${prefix}${process.pid}-`));
   try {
@@ -105,26 +107,6 @@ async function demandSpace(): Promise<void> {
     `Building the base image takes ${space / 1e6} MB below ${workspaces}, and ${Math.floor((bavail * bsize) / 1e6)} MB are free`,
     { remedy: 'Free some, then run the same command again.' },
   );
-}
-
-/** Removes the workspaces of builds that were killed before they could. */
-async function removeAbandoned(): Promise<void> {
-  await mkdir(workspaces, { recursive: true });
-  for (const name of await readdir(workspaces)) {
-    if (!name.startsWith(prefix)) continue;
-    const builder = Number.parseInt(name.slice(prefix.length), 10);
-    if (!isAlive(builder)) await rm(join(workspaces, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process may not be signalled, but it is there.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }
 
 /** Says what went wrong, for a person; returns the exit code. */

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { removeAbandoned } from '../../images/base/abandoned.ts';
 import { isDiskFull } from '../../images/base/command.ts';
 import { demandDiskSpace } from '../setup/disk-space.mjs';
 import type { Kit } from '../setup/kit.mjs';
@@ -179,25 +180,6 @@ async function step<T>(
   } catch (error) {
     progress.ended(name, 'failed');
     throw error;
-  }
-}
-
-/** Removes what makers left that were killed before they could: its name ends, or begins, with their process. */
-async function removeAbandoned(folder: string, prefix: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(prefix)) continue;
-    const maker = Number.parseInt(name.slice(prefix.length), 10);
-    if (!Number.isNaN(maker) && !isAlive(maker)) await rm(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process may not be signalled, but it is there.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

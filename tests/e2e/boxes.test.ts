@@ -217,9 +217,9 @@ describe('a stack on another machine, over SSH', () => {
     });
 
     it('when the key is not let in', async () => {
-      await box.onConsole('mv ~deploy/.ssh/authorized_keys /root/kept');
+      await box.onConsole('mv ~deploy/.ssh/authorized_keys ~deploy/.ssh/kept');
       const refused = await up();
-      await box.onConsole('mv /root/kept ~deploy/.ssh/authorized_keys');
+      await box.onConsole('mv ~deploy/.ssh/kept ~deploy/.ssh/authorized_keys');
       expect(refused.exitCode, refused.output).toBe(1);
       expect(refused.output).toMatch(/does not accept any of the keys(.|\n)*authorized_keys of deploy/);
       succeeded(await health());
