@@ -51,13 +51,13 @@ describe('a box without internet', () => {
     const make = () => checkout.start('bundle', '--no-engine', '--output', output);
     const interrupted = make();
     await interrupted.until(/node\.tar\.gz: packing/);
-    interrupted.kill('SIGINT');
+    interrupted.interrupt();
     expect((await interrupted.ended).exitCode).not.toBe(0);
     await expect.poll(left, { timeout: 20_000 }).toEqual([]);
 
     const killed = make();
     await killed.until(/node\.tar\.gz: packing/);
-    killed.kill();
+    await killed.kill();
     await killed.ended;
     expect(await left()).toHaveLength(2);
 

@@ -153,7 +153,7 @@ describe('an update that is killed', () => {
     const before = live;
     const update = checkout.start('up', '--no-smoke', '--json', `--config=conversationTimeoutHours=${hours}`);
     await update.until(moment);
-    update.kill();
+    await update.kill();
     await load.untilAnswered();
     expect(load.failures).toEqual([]);
     const resumed = succeeded(await deploy());

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { $ } from 'zx';
+import { $, kill } from 'zx';
 import { freePort } from './containers.ts';
 
 export interface CommandResult {
@@ -19,8 +19,10 @@ export interface RunningCommand {
   until(text: RegExp): Promise<void>;
   /** Its end, whatever it has started meanwhile. */
   readonly ended: Promise<CommandResult>;
-  /** A signal for it and for everything that it has started, at once; default: kill -9. */
-  kill(signal?: NodeJS.Signals): void;
+  /** What a Ctrl-C sends: SIGINT for all that shares its process group. */
+  interrupt(): void;
+  /** kill -9 for it and for everything that it has started, whatever process group that is in. */
+  kill(): Promise<void>;
 }
 
 /** A copy of this checkout in a folder of its own, as a newcomer has it after cloning: nothing installed, nothing set up. */
@@ -122,10 +124,14 @@ function startNpm(directory: string, script: string, args: readonly string[]): R
       look();
       ended.then(() => reject(new Error(`it ended without ${text}:\n${output}`)), reject);
     });
-  const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  const pid = () => {
+    if (child.pid === undefined) throw new Error(`npm run ${script} was never started`);
+    return child.pid;
   };
-  return { until, ended, kill };
+  const interrupt = () => {
+    process.kill(-pid(), 'SIGINT');
+  };
+  return { until, ended, interrupt, kill: () => kill(pid(), 'SIGKILL') };
 }
 
 /** This process's environment without what the set-up of the outer checkout has put into it. */
