@@ -3,20 +3,20 @@ import { commandArguments, exitCode, misused } from './arguments.ts';
 import { changesOf, changeTable } from './deploy/changes.ts';
 import { confirmed } from './deploy/confirmation.ts';
 import { lockDeploys } from './deploy/deploy-lock.ts';
-import { runHook } from './deploy/hooks.ts';
+import { failedDeploys, readDeployLog } from './deploy/deploy-log.ts';
+import { runLastHook } from './deploy/hooks.ts';
 import { timestamp } from './deploy/timestamp.ts';
 import type { PreviewedStep } from './pulumi-update.ts';
 import { redeploy } from './releases/redeploy.ts';
 import { changeLines } from './releases/release-changes.ts';
-import { changesSince, listReleases, releaseTable } from './releases/release-list.ts';
+import { changesSince, failureOf, listReleases, releaseTable } from './releases/release-list.ts';
 import { removeOldReleases } from './releases/retention.ts';
 import { liveUpdate, readUpdates, type Update } from './releases/updates.ts';
 import { announce, fail } from './report.ts';
 import { exitCodeOf, interruption } from './setup/child-process.mjs';
 import { duration } from './setup/duration.mjs';
 import { Interrupted } from './setup/setup-error.mjs';
-import { showBroken, showOutcome, showOutcomes } from './smoke/report.ts';
-import { smokeTest } from './smoke/smoke-test.ts';
+import { showSmokeTest } from './smoke/report.ts';
 import { stackExists, stackOutputs } from './stack.ts';
 
 const usage = `npm run rollback -- [options]
@@ -69,7 +69,7 @@ async function main(): Promise<number> {
 }
 
 async function list(stack: string, json: boolean): Promise<number> {
-  const releases = await listReleases(await readUpdates(stack));
+  const releases = await listReleases(await readUpdates(stack), failedDeploys(readDeployLog(stack)));
   if (json) console.log(JSON.stringify({ stack, releases }));
   else if (releases.length === 0) console.log(`Stack ${stack} has no release yet: npm run up -- --stack ${stack}`);
   else console.log(`${releaseTable(releases)}\n\nGo back with: npm run rollback -- --stack ${stack} --to <#>`);
@@ -87,6 +87,8 @@ async function rollBack(number: number, options: Options, signal: AbortSignal): 
       throw new Error(`Stack ${stack} has no update ${number}. See which: npm run rollback -- --stack ${stack}`);
     const live = liveUpdate(updates);
     announce(`Stack ${stack}: back to update ${number}, release ${update.manifest?.release ?? 'unknown'}`);
+    const failure = failureOf(update, failedDeploys(readDeployLog(stack)));
+    if (failure !== undefined) console.error(`The deploy that brought it failed: ${failure}`);
     if (live) await showDifference(update, live);
     const confirm = async (preview: readonly PreviewedStep[]) => {
       const changes = changesOf(preview);
@@ -121,14 +123,11 @@ async function showDifference(update: Update, live: Update): Promise<void> {
 
 async function isSmokeTested(stack: string, signal: AbortSignal): Promise<boolean> {
   announce('Smoke tests');
-  const outputs = await stackOutputs(stack);
-  const { outcomes, broken } = await smokeTest(outputs, { restarts: false, onOutcome: showOutcome, signal });
-  showOutcomes(outcomes);
-  if (broken) showBroken(broken);
+  const { broken } = await showSmokeTest(await stackOutputs(stack), { restarts: false, signal });
   return broken === undefined;
 }
 
-/** Tells the hook for it. What that does about it changes nothing any more. */
+/** Tells the hook for it. */
 async function tell(stack: string, live: Update | undefined, { manifest }: Update, milliseconds: number) {
   const facts = {
     stack,
@@ -142,11 +141,7 @@ async function tell(stack: string, live: Update | undefined, { manifest }: Updat
     reason: '',
     seconds: String(Math.round(milliseconds / 1000)),
   };
-  try {
-    await runHook('after-rollback', facts, new AbortController().signal);
-  } catch (error) {
-    console.error(`The hook after-rollback failed: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  await runLastHook('after-rollback', facts);
 }
 
 function aftermath(stack: string, { number, manifest }: Update, milliseconds: number): string {

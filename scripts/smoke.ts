@@ -1,7 +1,6 @@
 import { commandArguments, exitCode } from './arguments.ts';
 import { fail } from './report.ts';
-import { showBroken, showOutcome, showOutcomes } from './smoke/report.ts';
-import { smokeTest } from './smoke/smoke-test.ts';
+import { showSmokeTest } from './smoke/report.ts';
 import { stackOutputs } from './stack.ts';
 
 const usage = `npm run smoke -- [options]
@@ -23,15 +22,10 @@ async function smoke(): Promise<void> {
     json: { type: 'boolean', default: false },
   });
   const { stack, json } = options;
-  const { outcomes, broken } = await smokeTest(await stackOutputs(stack), {
-    restarts: !options['no-restarts'],
-    ...(json ? {} : { onOutcome: showOutcome }),
-  });
+  const restarts = !options['no-restarts'];
+  const { outcomes, broken } = await showSmokeTest(await stackOutputs(stack), { restarts });
   if (json) console.log(JSON.stringify({ stack, kept: broken === undefined, steps: outcomes }));
-  else showOutcomes(outcomes);
-  if (!broken) return;
-  showBroken(broken);
-  process.exit(exitCode.failed);
+  if (broken) process.exit(exitCode.failed);
 }
 
 await smoke().catch((error: unknown) => fail(error, exitCode.failed));

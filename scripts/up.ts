@@ -7,8 +7,7 @@ import { announce, fail, table } from './report.ts';
 import { exitCodeOf, interruption } from './setup/child-process.mjs';
 import { duration } from './setup/duration.mjs';
 import { Interrupted } from './setup/setup-error.mjs';
-import { showBroken, showOutcome, showOutcomes } from './smoke/report.ts';
-import { smokeTest } from './smoke/smoke-test.ts';
+import { showSmokeTest } from './smoke/report.ts';
 import { type StackOutputs, stackOutputs } from './stack.ts';
 
 const usage = `npm run up -- [options]
@@ -47,12 +46,8 @@ async function up(): Promise<void> {
 
   if (!options['no-smoke']) {
     announce('Smoke tests');
-    const { outcomes, broken } = await smokeTest(outputs, { restarts: true, signal, onOutcome: showOutcome });
-    showOutcomes(outcomes);
-    if (broken) {
-      showBroken(broken);
-      process.exit(exitCode.failed);
-    }
+    const { broken } = await showSmokeTest(outputs, { restarts: true, signal });
+    if (broken) process.exit(exitCode.failed);
   }
   await removeOldReleases(stack);
   const took = performance.now() - started;

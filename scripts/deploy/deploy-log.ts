@@ -118,6 +118,14 @@ export function appendToDeployLog(stack: string, entry: DeployBegin | DeployEnd)
   }
 }
 
+/** Why deploys failed though their update came through, by the deploy's id: what they brought should not come back. */
+export function failedDeploys({ deploys }: DeployLog): ReadonlyMap<string, string> {
+  const failed = deploys.flatMap(({ end }) =>
+    end?.verdict === 'rolled back' || end?.verdict === 'not rolled back' ? [[end.id, end.reason ?? ''] as const] : [],
+  );
+  return new Map(failed);
+}
+
 /** Deploys that have begun and not ended. To be asked by who holds the lock: then none of them runs any more. */
 export function interruptedDeploys({ deploys }: DeployLog): DeployBegin[] {
   return deploys.flatMap(({ begin, end }) => (end ? [] : [begin]));

@@ -7,8 +7,7 @@ import { removeOldReleases } from '../releases/retention.ts';
 import type { Update } from '../releases/updates.ts';
 import { announce, reasons, table } from '../report.ts';
 import { Interrupted } from '../setup/setup-error.mjs';
-import { showBroken, showOutcome } from '../smoke/report.ts';
-import { smokeTest } from '../smoke/smoke-test.ts';
+import { showSmokeTest } from '../smoke/report.ts';
 import { stackOutputs } from '../stack.ts';
 import { rollBackTo, updateBefore } from './automatic-rollback.ts';
 import { changesOf, changeTable } from './changes.ts';
@@ -21,7 +20,7 @@ import {
   interruptedDeploys,
   readDeployLog,
 } from './deploy-log.ts';
-import { type Hook, type HookFacts, runHook } from './hooks.ts';
+import { type Hook, type HookFacts, runHook, runLastHook } from './hooks.ts';
 import { lastUpdateChangedSomething } from './last-update.ts';
 import { preflight } from './preflight.ts';
 import { keepSafetyCopies, removeHalfWritten } from './safety-copies.ts';
@@ -144,19 +143,13 @@ class DeployRun {
     }
   }
 
-  /** Tells the hooks how it ended. What they do about it changes nothing any more. */
+  /** Tells the hooks how it ended. */
   async tell({ verdict, to, reason }: DeployEnd): Promise<void> {
     const hooks: Hook[] = [];
     if (verdict === 'deployed') hooks.push('after-deploy');
     if (['stopped', 'rolled back', 'not rolled back', 'interrupted'].includes(verdict)) hooks.push('deploy-failed');
     if (verdict === 'rolled back') hooks.push('after-rollback');
-    for (const hook of hooks) {
-      try {
-        await runHook(hook, this.#facts({ verdict, to, reason }), new AbortController().signal);
-      } catch (error) {
-        console.error(`The hook ${hook} failed: ${reasons(error)}`);
-      }
-    }
+    for (const hook of hooks) await runLastHook(hook, this.#facts({ verdict, to, reason }));
   }
 
   /** What would be done, shown and confirmed. */
@@ -207,10 +200,8 @@ class DeployRun {
     if (smoke === 'none') return;
     await this.steps.run('Smoke tests', async () => {
       const restarts = smoke === 'with restarts';
-      const { broken } = await smokeTest(await stackOutputs(stack), { restarts, signal, onOutcome: showOutcome });
-      if (!broken) return;
-      showBroken(broken);
-      throw new Error(`the smoke tests failed: ${broken.step}: ${broken.reason}`);
+      const { broken } = await showSmokeTest(await stackOutputs(stack), { restarts, signal });
+      if (broken) throw new Error(`the smoke tests failed: ${broken.step}: ${broken.reason}`);
     });
   }
 

@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { reasons } from '../report.ts';
 import { runTool } from '../setup/child-process.mjs';
 
 export type Hook = 'before-deploy' | 'after-deploy' | 'deploy-failed' | 'after-rollback';
@@ -59,6 +60,15 @@ export async function runHook(
     onLine: (line) => console.error(`  ${line}`),
   });
   return true;
+}
+
+/** Runs a hook where nothing is left that it could change: its failure is told on standard error, and goes no further. */
+export async function runLastHook(hook: Hook, facts: HookFacts): Promise<void> {
+  try {
+    await runHook(hook, facts, new AbortController().signal);
+  } catch (error) {
+    console.error(`The hook ${hook} failed: ${reasons(error)}`);
+  }
 }
 
 function isExecutable(path: string): boolean {

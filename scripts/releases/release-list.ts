@@ -16,6 +16,8 @@ export interface ListedRelease {
   readonly live: boolean;
   /** Why it can't be gone back to, each with what can be done; empty where it can, and for the live one. */
   readonly refusals: readonly string[];
+  /** Why the deploy that brought it failed, where one did: it was rolled back, or needed a person. */
+  readonly failure: string | null;
   /** What it brought; null where that can't be told. */
   readonly changes: ReleaseChanges | null;
 }
@@ -23,8 +25,15 @@ export interface ListedRelease {
 /** How many are shown. */
 const shown = 20;
 
-/** The newest updates, each with what it brought and whether it can be gone back to. */
-export async function listReleases(updates: readonly Update[]): Promise<ListedRelease[]> {
+/**
+ * The newest updates, each with what it brought and whether it can be gone back to.
+ *
+ * @param failedDeploys by id, why they failed
+ */
+export async function listReleases(
+  updates: readonly Update[],
+  failedDeploys: ReadonlyMap<string, string>,
+): Promise<ListedRelease[]> {
   const engines = new Map<string, Promise<ListedImage[] | string>>();
   const listed: ListedRelease[] = [];
   for (const [index, update] of updates.slice(0, shown).entries()) {
@@ -47,10 +56,16 @@ export async function listReleases(updates: readonly Update[]): Promise<ListedRe
       schemaHead: update.manifest?.schemaHead ?? null,
       live,
       refusals: reasons,
+      failure: failureOf(update, failedDeploys) ?? null,
       changes: update.manifest && before ? await changesSince(before, update) : null,
     });
   }
   return listed;
+}
+
+/** Why the deploy that made the update failed; undefined where none did. */
+export function failureOf({ message }: Update, failedDeploys: ReadonlyMap<string, string>): string | undefined {
+  return failedDeploys.get(/^deploy (\S+)/.exec(message)?.[1] ?? '');
 }
 
 export async function changesSince(before: Update, after: Update): Promise<ReleaseChanges> {
@@ -66,10 +81,21 @@ export function releaseTable(releases: readonly ListedRelease[]): string {
     one.release ?? '–',
     one.commit?.slice(0, 10) ?? '–',
     one.schemaHead ?? '–',
-    one.live ? 'live' : one.refusals.length === 0 ? 'yes' : 'no',
-    wrapped([one.message, ...(one.changes ? changeLines(one.changes) : []), ...one.refusals.map((why) => `✗ ${why}`)]),
+    whetherToGoBack(one),
+    wrapped([
+      one.message,
+      ...(one.changes ? changeLines(one.changes) : []),
+      ...(one.failure === null ? [] : [`✗ it failed: ${one.failure}`]),
+      ...one.refusals.map((why) => `✗ ${why}`),
+    ]),
   ]);
   return table(['#', 'when (UTC)', 'release', 'commit', 'schema', 'go back', 'what it brought'], rows);
+}
+
+function whetherToGoBack({ live, refusals, failure }: ListedRelease): string {
+  if (live) return 'live';
+  if (refusals.length > 0) return 'no';
+  return failure === null ? 'yes' : 'failed';
 }
 
 /** Lines of at most this many characters, so that the table keeps its columns. */
@@ -77,6 +103,7 @@ const width = 100;
 
 function wrapped(lines: readonly string[]): string {
   return lines
+    .flatMap((line) => line.split('\n'))
     .flatMap((line) => line.match(new RegExp(`.{1,${width}}(?:\\s|$)|.{${width}}`, 'g')) ?? [])
     .map((line) => line.trimEnd())
     .join('\n');

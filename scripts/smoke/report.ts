@@ -1,12 +1,24 @@
 import { table } from '../report.ts';
 import { duration } from '../setup/duration.mjs';
-import type { SmokeOutcome, SmokeReport } from './smoke-test.ts';
+import type { StackOutputs } from '../stack.ts';
+import { type SmokeOptions, type SmokeOutcome, type SmokeReport, smokeTest } from './smoke-test.ts';
 
-export function showOutcome({ step, milliseconds, verdict }: SmokeOutcome): void {
+/** Smoke-tests a stack, and shows on standard error how it goes and what broke. */
+export async function showSmokeTest(
+  outputs: StackOutputs,
+  options: Omit<SmokeOptions, 'onOutcome'>,
+): Promise<SmokeReport> {
+  const report = await smokeTest(outputs, { ...options, onOutcome: showOutcome });
+  showOutcomes(report.outcomes);
+  if (report.broken) showBroken(report.broken);
+  return report;
+}
+
+function showOutcome({ step, milliseconds, verdict }: SmokeOutcome): void {
   console.error(`  ${verdict === 'kept' ? '✓' : '✗'} ${step} (${duration(milliseconds)})`);
 }
 
-export function showOutcomes(outcomes: readonly SmokeOutcome[]): void {
+function showOutcomes(outcomes: readonly SmokeOutcome[]): void {
   const rows = outcomes.map(({ step, tier, milliseconds, verdict }) => [
     step,
     tier ?? '-',
@@ -16,7 +28,7 @@ export function showOutcomes(outcomes: readonly SmokeOutcome[]): void {
   console.error(`\n${table(['step', 'tier', 'ms', 'verdict'], rows)}`);
 }
 
-export function showBroken({ step, reason, suspect, log }: NonNullable<SmokeReport['broken']>): void {
+function showBroken({ step, reason, suspect, log }: NonNullable<SmokeReport['broken']>): void {
   console.error(`\nBroken: ${step}: ${reason}`);
   console.error(`\nLast lines of the log of ${suspect}:\n${log}`);
 }

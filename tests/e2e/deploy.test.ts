@@ -21,6 +21,7 @@ const report = z.object({
   steps: z.array(z.object({ name: z.string(), result: z.string() })),
 });
 const outputs = z.object({ url: z.string(), supabaseSecretKey: z.string(), releaseId: z.string() });
+const releaseList = z.object({ releases: z.array(z.object({ failure: z.string().nullable() })) });
 const history = z.array(z.object({ by: z.string(), verdict: z.string(), updates: z.array(z.number()) }));
 
 describe('npm run deploy', () => {
@@ -103,6 +104,17 @@ describe('npm run deploy', () => {
     expect((await client.send('GET', '/metrics')).status).toBe(404);
     expect((await factsOf(checkout, 'after-rollback')).CONVERSATION_KIT_VERDICT).toBe('rolled back');
     expect((await factsOf(checkout, 'deploy-failed')).CONVERSATION_KIT_REASON).toContain('smoke tests failed');
+  });
+
+  it('has that told by the list of what can be gone back to', async () => {
+    const shown = await checkout.npm('rollback', '--json');
+    const { releases } = releaseList.parse(JSON.parse(shown.stdout));
+    expect(releases.map(({ failure }) => failure?.includes('smoke tests failed') ?? false)).toEqual([
+      false, // the rollback
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('has nothing to do where nothing has changed', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type DeployBegin,
   type DeployEnd,
+  failedDeploys,
   interruptedDeploys,
   parseDeployLog,
 } from '../../../scripts/deploy/deploy-log.ts';
@@ -42,6 +43,13 @@ describe('the log of deploys', () => {
     expect(parseDeployLog(torn)).toMatchObject({ tornLines: 1, deploys: [{ begin: { id: '1' } }] });
     const later = parseDeployLog(`${torn}\n${lines(begin('3', '2026-04-01T11:00:00Z'))}`);
     expect(later).toMatchObject({ tornLines: 1, deploys: [{ begin: { id: '1' } }, { begin: { id: '3' } }] });
+  });
+
+  it('tells which came through and failed afterwards', () => {
+    const at = '2026-04-01T09:00:00Z';
+    const ended = ['deployed', 'rolled back', 'stopped', 'not rolled back'] as const;
+    const log = parseDeployLog(lines(...ended.flatMap((verdict) => [begin(verdict, at), end(verdict, at, verdict)])));
+    expect([...failedDeploys(log).keys()]).toEqual(['rolled back', 'not rolled back']);
   });
 });
 
