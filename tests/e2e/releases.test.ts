@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { $ } from 'zx';
+import { Client } from '../../scripts/smoke/client.ts';
 import { type ChatUpstream, type ScriptedReply, startChatUpstream } from '../support/chat-upstream.ts';
 import { type Checkout, type CommandResult, freshCheckout } from '../support/checkout.ts';
 import { ClientLoad, chatEvents, type StackAddress } from './client-load.ts';
@@ -15,6 +16,7 @@ const gateSeconds = z.tuple([z.string(), z.coerce.number()]);
 let checkout: Checkout;
 let upstream: ChatUpstream;
 let address: StackAddress;
+let client: Client;
 /** The release that is to serve. */
 let live: string;
 let load: ClientLoad;
@@ -32,12 +34,19 @@ beforeAll(async () => {
   const { service, release, certificateAuthority } = upReport.parse(lastJson(up.stdout));
   live = release;
   const key = await checkout.npm('pulumi', 'stack', 'output', 'supabaseSecretKey', '--show-secrets', '-s', 'local');
-  const authority = await readFile(join(checkout.directory, certificateAuthority), 'utf8');
-  address = { url: service, key: key.stdout.trim(), authority };
+  const authority = join(checkout.directory, certificateAuthority);
+  address = { url: service, key: key.stdout.trim(), authority: await readFile(authority, 'utf8') };
+  client = await Client.open({
+    url: service,
+    address: '127.0.0.1',
+    key: address.key,
+    certificateAuthority: authority,
+  });
   load = await ClientLoad.start(address);
 });
 afterAll(async () => {
   await load?.stop(0);
+  await client?.close();
   await checkout?.remove();
   await upstream?.close();
 });
@@ -170,6 +179,7 @@ describe('Caddy', () => {
     expect(load.failures).toEqual([]);
     expect(load.heard).toEqual(load.heard.map((_, index) => index + 1));
     await quiet`docker restart ${checkout.config.namespace}-caddy`;
+    await client.untilHealthy(60);
     load = await ClientLoad.start(address, 1);
     await load.untilAnswered();
     expect(load.releases).toEqual([live]);
