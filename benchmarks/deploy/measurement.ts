@@ -62,7 +62,7 @@ export function measure(looked: Looked): Measurement {
   const parts = release === undefined ? undefined : releaseParts(events, command);
   const switched = looked.interruptedAt ?? parts?.switchedAt;
   const around = switched === undefined ? undefined : { from: switched - before, to: switched - before + windowLength };
-  const answered = release === undefined ? undefined : firstAnswerOf(samples, release);
+  const answered = release === undefined ? undefined : firstAnswerOf(samples, release, command.from);
   return {
     operation,
     round,

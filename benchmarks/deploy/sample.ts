@@ -50,9 +50,10 @@ export function summarize(samples: readonly Sample[], window: Window): Summary {
   };
 }
 
-/** When `release` gave its first answer; undefined when it gave none. */
-export function firstAnswerOf(samples: readonly Sample[], release: string): number | undefined {
-  const answered = samples.filter((sample) => sample.release === release).map(({ due, took }) => due + took);
+/** When `release` gave its first answer to what was asked from then on; undefined when it gave none. */
+export function firstAnswerOf(samples: readonly Sample[], release: string, from: number): number | undefined {
+  const asked = samples.filter((sample) => sample.release === release && sample.due >= from);
+  const answered = asked.map(({ due, took }) => due + took);
   return answered.length === 0 ? undefined : Math.min(...answered);
 }
 

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { $ } from 'zx';
 import { installedBundle } from '../setup/bundle.mjs';
 import { openKit } from '../setup/kit.mjs';
@@ -9,15 +9,17 @@ import { npmPackages } from '../setup/steps/npm-packages.mjs';
 /**
  * Gives a laid-out program the packages that its lock file names: links to this checkout's where they are the same, else
  * an installation of its own, out of npm's cache as far as that has them.
+ *
+ * @param checkout the folder whose packages are there
  */
-export async function linkOrInstallPackages(directory: string): Promise<void> {
+export async function linkOrInstallPackages(directory: string, checkout = process.cwd()): Promise<void> {
   if (areAsLocked(directory)) return;
   const packages = join(directory, 'node_modules');
   rmSync(packages, { recursive: true, force: true });
-  linkPackages(resolve('node_modules'), packages);
+  linkPackages(join(checkout, 'node_modules'), packages);
   if (areAsLocked(directory)) return;
   rmSync(packages, { recursive: true, force: true });
-  const kit = openKit(process.cwd(), process.env);
+  const kit = openKit(checkout, process.env);
   if (installedBundle(kit)) {
     throw new Error(
       'The npm packages of that release are not those that are here, and what came from a bundle fetches none. Nothing was ' +

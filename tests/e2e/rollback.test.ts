@@ -131,7 +131,11 @@ describe('npm run rollback', () => {
     expect(await workingTree()).toEqual(tree);
   });
 
-  it('goes forth again, with the secrets of that time', async () => {
+  it('goes forth again, with the secrets of that time, when the first try is killed', async () => {
+    const killed = checkout.start('rollback', '--to', '3', '--yes', '--no-smoke');
+    await killed.until(/gate: restart/);
+    await killed.kill();
+    expect(await servingRelease()).toBe(a?.releaseId);
     succeeded(await checkout.npm('rollback', '--to', '3', '--yes', '--no-smoke'));
     expect(await servingRelease()).toBe(c?.releaseId);
     expect((await stackOutputs()).manifest).toEqual(c?.manifest);

@@ -43,11 +43,16 @@ describe('windows that are compared', () => {
 describe('the first answer of a release', () => {
   it('is when it arrived, not when it was asked for', () => {
     const samples = [sample(1, 100, { release: 'green' }), sample(5, 20, { release: 'green' }), sample(0, 1)];
-    expect(firstAnswerOf(samples, 'green')).toBe(25);
+    expect(firstAnswerOf(samples, 'green', 0)).toBe(25);
+  });
+
+  it('is one to what was asked since: it may have been live before', () => {
+    const samples = [sample(1, 2, { release: 'green' }), sample(5, 1), sample(9, 2, { release: 'green' })];
+    expect(firstAnswerOf(samples, 'green', 4)).toBe(11);
   });
 
   it('is not there for one that never answered', () => {
-    expect(firstAnswerOf([sample(1, 1)], 'green')).toBeUndefined();
+    expect(firstAnswerOf([sample(1, 1)], 'green', 0)).toBeUndefined();
   });
 });
 
