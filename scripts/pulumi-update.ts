@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { constants, getPriority, setPriority } from 'node:os';
 import { z } from 'zod';
 import { $ } from 'zx';
 import { removeStaleLock } from './stale-lock.ts';
@@ -20,6 +21,7 @@ export interface UpdateOptions {
  */
 export async function pulumiUp(stack: string, options: UpdateOptions = {}): Promise<void> {
   await removeStaleLock(stack);
+  yieldProcessor();
   const code = await run(upCommand(stack, options.message), options);
   options.signal?.throwIfAborted();
   if (code !== 0) {
@@ -33,9 +35,19 @@ export async function pulumiUp(stack: string, options: UpdateOptions = {}): Prom
 /** Shows in Pulumi's words what an update would do, on standard error. */
 export async function showPulumiPreview(stack: string, options: UpdateOptions = {}): Promise<void> {
   await removeStaleLock(stack);
+  yieldProcessor();
   const code = await run(['preview', '--diff', '--non-interactive', '-s', stack], options);
   options.signal?.throwIfAborted();
   if (code !== 0) throw new Error(`The changes of stack ${stack} could not be shown; what says why is above.`);
+}
+
+/**
+ * From here on this process, and what it starts, leaves the processor to whoever else wants it: on a box of its own, an
+ * update shares that with the service it updates. There is no way back, for who is not root.
+ */
+function yieldProcessor(): void {
+  const niceness = constants.priority.PRIORITY_BELOW_NORMAL;
+  if (getPriority() < niceness) setPriority(niceness);
 }
 
 function upCommand(stack: string, message: string | undefined): string[] {
@@ -64,6 +76,7 @@ export async function pulumiPreview(
   { directory, signal }: Pick<UpdateOptions, 'directory' | 'signal'> = {},
 ): Promise<PreviewedStep[]> {
   await removeStaleLock(stack);
+  yieldProcessor();
   const command = $({
     quiet: true,
     nothrow: true,

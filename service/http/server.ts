@@ -28,7 +28,7 @@ const times = {
   keepAlive: 180_000,
   checks: 2_000,
   lastCall: 3_000,
-  goodbye: 2_500,
+  goodbye: 4_000,
 } as const;
 
 /** Node's HTTP server around the app. */

@@ -15,6 +15,8 @@ export const socketLimits = {
   untilTaken: 20_000,
   /** From one ping to the next. Who has not answered by then is gone. */
   heartbeat: 30_000,
+  /** When the service stops, from telling one client to connect again to telling the next one. */
+  betweenGoodbyes: 100,
   /** How long a client may take to confirm that the socket is closed. */
   goodbye: 2_000,
   /** How long a seq may be unknown here that a client has already, because it was written around the service. */

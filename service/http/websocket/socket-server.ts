@@ -110,16 +110,31 @@ export class SocketServer {
     }
   }
 
-  /** Tells every client to connect again elsewhere, and cuts off who has not gone after `patience` ms. */
+  /**
+   * Tells every client to connect again elsewhere, one after the other, so that whoever serves now does not get them all
+   * at once. Cuts off who has not gone after `patience` ms.
+   */
   async stop(patience: number): Promise<void> {
     clearInterval(this.#heartbeat);
     const closed = [...this.#server.clients].map(
       (socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve())),
     );
-    for (const session of this.#sessions) session.close(closeCodes.restart, 'service restart');
-    await Promise.race([Promise.all(closed), delay(patience, undefined, { ref: false })]);
+    const goodbyes = this.#sayGoodbye(patience / 2);
+    await Promise.race([Promise.all([goodbyes, ...closed]), delay(patience, undefined, { ref: false })]);
     for (const socket of this.#server.clients) socket.terminate();
     await Promise.all(closed);
+  }
+
+  /** Takes `longest` ms at most. */
+  async #sayGoodbye(longest: number): Promise<void> {
+    const sessions = [...this.#sessions];
+    const pause = Math.min(this.#limits.betweenGoodbyes, longest / sessions.length);
+    const began = performance.now();
+    for (const [index, session] of sessions.entries()) {
+      const early = index * pause - (performance.now() - began);
+      if (early > 1) await delay(early, undefined, { ref: false });
+      session.close(closeCodes.restart, 'service restart');
+    }
   }
 }
 

@@ -383,6 +383,18 @@ it('a stop tells every client to connect again, also in the middle of a page, an
   expect(api.sockets.open).toBe(0);
 });
 
+it('a stop tells one client after the other, so that they do not all connect again at once', async () => {
+  const betweenGoodbyes = 200;
+  await limited({ betweenGoodbyes });
+  const clients = await Promise.all(upTo(3).map(() => SocketClient.open(url, asServer)));
+  const left = clients.map(async ({ closed }) => ({ code: await closed, at: performance.now() }));
+  isStopping = true;
+  await http.stop(20_000);
+  const [first, second, third] = (await Promise.all(left)).sort((one, other) => one.at - other.at);
+  expect([first?.code, second?.code, third?.code]).toEqual([1012, 1012, 1012]);
+  expect((third?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(betweenGoodbyes);
+});
+
 describe('the probe', () => {
   it('opens a socket of the service and gets an answer', async () => {
     await socketProbe({ host: '0.0.0.0', port: http.port }, secretKey).answer(AbortSignal.timeout(2_000));
