@@ -3,6 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
 import { isWithin, privateNetworks } from '../ssh/networks.ts';
 import { type ProfileName, profileNames } from './profiles.ts';
+import { Refusal } from './refusal.ts';
 
 /** A whole number given as text, as Pulumi stores every plain value. */
 const integer = (least: number, most: number) =>
@@ -214,14 +215,15 @@ function defaults(stack: string, profile: ProfileName): Partial<Record<ConfigKey
 }
 
 /** What is wrong with a stack's configuration: every mistake, each with the command that mends it. */
-export class ConfigError extends Error {
+export class ConfigError extends Refusal {
   override readonly name = 'ConfigError';
   readonly mistakes: readonly string[];
   constructor(stack: string, mistakes: readonly string[]) {
     const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
     super(
       `The configuration of stack ${stack} has ${count}:\n${mistakes.map((mistake) => `  - ${mistake}`).join('\n')}\n` +
-        `Set a value with: pulumi config set <key> <value> -s ${stack}   Every key: docs/configuration.md`,
+        `Set a value:  npm run pulumi -- config set <key> <value> -s ${stack}   (of a secret: --secret <key>, and you are asked)\n` +
+        `Take one away: npm run pulumi -- config rm <key> -s ${stack}            Every key: docs/configuration.md`,
     );
     this.mistakes = mistakes;
   }
@@ -294,6 +296,9 @@ function contradictions(text: Record<string, string>): string[] {
   const managed = managedKeys.filter((key) => text[key] !== undefined);
   if (told.length > 0 && managed.length > 0) {
     found.push(`${told.join(', ')}: a project that is told by hand leaves no room for ${managed.join(', ')}`);
+  } else if (told.length > 0) {
+    const missing = toldKeys.filter((key) => text[key] === undefined);
+    for (const key of missing) found.push(`${key}: is needed, too: ${told[0]} says that the project is told by hand`);
   }
   const isMade = text.supabaseProjectRef === undefined && text.supabaseOrganization !== undefined;
   if (isMade && text.supabaseRegion === undefined) found.push('supabaseRegion: is needed to make a project');

@@ -14,9 +14,11 @@ import {
 import { memoryBudget, profiles, type Role } from './profiles.ts';
 import { connectEngine } from './providers/docker/engine.ts';
 import { EngineAway } from './providers/docker/engine-error.ts';
+import { Refusal } from './refusal.ts';
+import { lackOfProject } from './supabase/lack-of-project.ts';
 
 /** What stands in the way of an update, all of it, each with its remedy. */
-export class PreflightError extends Error {
+export class PreflightError extends Refusal {
   override readonly name = 'PreflightError';
   constructor(problems: readonly string[]) {
     super(`Nothing was changed, because:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
@@ -55,7 +57,8 @@ export async function inspectBox(stack: string, settings: Settings): Promise<Che
       if (error instanceof EngineAway) return error;
       throw error;
     });
-  if (box instanceof EngineAway) return [{ name, found: where, problems: [box.message] }];
+  const record = recordCheck(stack, settings);
+  if (box instanceof EngineAway) return [{ name, found: where, problems: [box.message] }, record];
   const roles = rolesOf(settings);
   const wanted = roles.map((role) => {
     const ingredients = imageIngredients(role, settings.images);
@@ -67,6 +70,13 @@ export async function inspectBox(stack: string, settings: Settings): Promise<Che
     memoryCheck(box, memoryBudget(profiles[settings.profile], roles)),
     portCheck(box, { stack, namespace: settings.namespace, ports: publishedPorts(settings) }),
     clockCheck(box),
-    imageCheck(box, { source: settings.images, wanted }),
+    imageCheck(box, { stack, dockerHost: settings.dockerHost, source: settings.images, wanted }),
+    record,
   ];
+}
+
+function recordCheck(stack: string, settings: Settings): Check {
+  const lack = lackOfProject(stack, settings);
+  const found = settings.supabase === 'embedded' ? 'embedded' : (settings.supabaseUrl ?? 'hosted');
+  return { name: 'Supabase', found, problems: lack ? [lack.why] : [] };
 }

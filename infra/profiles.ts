@@ -1,3 +1,5 @@
+import { Refusal } from './refusal.ts';
+
 /** The boxes that the kit is made for. Memory in MiB, CPUs as Docker counts them. */
 export const profileNames = ['local', 'ryzen', 'optiplex'] as const;
 export type ProfileName = (typeof profileNames)[number];
@@ -71,7 +73,7 @@ export function assertFits(name: ProfileName, profile: Profile, roles: readonly 
   const { lines, sum } = memoryBudget(profile, roles);
   if (sum <= profile.box.memory) return;
   const table = lines.map(({ what, memory }) => `  ${String(memory).padStart(6)} MiB  ${what}`).join('\n');
-  throw new Error(
+  throw new Refusal(
     `The stack does not fit the box ${name} (${profile.box.memory} MiB):\n${table}\n  ${String(sum).padStart(6)} MiB  in all`,
   );
 }

@@ -10,23 +10,25 @@ type Options = NonNullable<ParseArgsConfig['options']>;
  * and the usage, and ends with 2.
  */
 export function commandArguments<const O extends Options>(usage: string, options: O) {
-  return commandWords(usage, options, 0).values;
+  return commandWords(usage, options, []).values;
 }
 
-/** As {@link commandArguments}, for a command that takes that many words beside its options. */
-export function commandWords<const O extends Options>(usage: string, options: O, count: number) {
+/** As {@link commandArguments}, for a command that takes words beside its options. `expected`: what they are, for people. */
+export function commandWords<const O extends Options>(usage: string, options: O, expected: readonly string[]) {
   const all = { help: { type: 'boolean', short: 'h' }, ...options } as const;
   try {
-    const { values, positionals: words } = parseArgs({ options: all, allowPositionals: count > 0 });
+    const { values, positionals: words } = parseArgs({ options: all, allowPositionals: expected.length > 0 });
     if ('help' in values && values.help) {
       console.log(usage);
       process.exit(exitCode.done);
     }
-    if (words.length === count) return { values, words };
-    throw new TypeError(`${words.length} words are given, and ${count} are needed`);
+    if (words.length === expected.length) return { values, words };
+    throw new TypeError(
+      `${words.length === 0 ? 'Nothing' : `"${words.join(' ')}"`} is given, and needed is: ${expected.join(' ')}`,
+    );
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    misused(usage, error.message);
+    misused(usage, error.message.replace(/\. To specify a positional argument starting with.*/s, ''));
   }
 }
 

@@ -9,7 +9,9 @@ import { BoxProblem } from './box/problem.ts';
 import { deployKeys, type MeantBox, meantBox } from './box/wishes.ts';
 import { confirmed } from './deploy/confirmation.ts';
 import { announce, fail, table } from './report.ts';
+import { exitCodeOf } from './setup/child-process.mjs';
 import { duration } from './setup/duration.mjs';
+import { Interrupted } from './setup/setup-error.mjs';
 
 const usage = `npm run box -- prepare <stack|user@host> [options]
 
@@ -24,7 +26,10 @@ rotation, firewall, SSH by key only, security updates, time, the user that deplo
   --json               print the result as JSON on standard output
   --help
 
-Exit: 0 as it should be, 1 not (with --check), or failed, 2 misused.`;
+Exit: 0 as it should be, 1 not (with --check), or you said no, 2 misused, 3 it could not be looked at, or not be brought there;
+130 interrupted.`;
+
+const couldNotLook = 3;
 
 interface Row {
   readonly step: string;
@@ -43,7 +48,7 @@ async function box(): Promise<void> {
       'ssh-from': { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
     },
-    2,
+    ['prepare', '<stack|user@host>'],
   );
   const [verb, where = ''] = words;
   if (verb !== 'prepare') misused(usage, `there is no "${verb}"`);
@@ -89,7 +94,7 @@ async function bring(box: Box, meant: MeantBox, { check, yes }: { check: boolean
   const image = meant.localImages ? await baseImageRow(deploy, userIsThere) : [];
   const found = [...checked.map(rowOf), ...image];
   if (check || found.every(({ state }) => state === 'in place')) return found;
-  console.error(`\n${rowTable(found)}\n`);
+  console.error(`\n${nameOf(meant.target)}, ${box.facts.distribution}\n${rowTable(found)}\n`);
   if (!yes) await demandConsent();
 
   const rows: Row[] = [];
@@ -123,7 +128,9 @@ async function timed(step: string, work: () => Promise<string>): Promise<Row> {
 
 async function demandConsent(): Promise<void> {
   if (!process.stdin.isTTY) misused(usage, 'there is no terminal to ask on: --yes does it without asking');
-  if (!(await confirmed('Do this?', new AbortController().signal))) process.exit(exitCode.failed);
+  if (await confirmed('Do this?', new AbortController().signal)) return;
+  console.error('Nothing was changed: you said no.');
+  process.exit(exitCode.failed);
 }
 
 const rowOf = ({ step, finding }: CheckedStep): Row => ({
@@ -164,4 +171,6 @@ function report({ target, deployUser }: MeantBox, facts: BoxFacts, rows: readonl
   if (result.missing === 0) console.log(`Its Docker engine, as dockerHost of a stack: ${address}`);
 }
 
-await box().catch((error: unknown) => fail(error, exitCode.failed));
+await box().catch((error: unknown) =>
+  fail(error, error instanceof Interrupted ? exitCodeOf(error.signal) : couldNotLook),
+);

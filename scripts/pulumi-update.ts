@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { $ } from 'zx';
 import { removeStaleLock } from './stale-lock.ts';
@@ -22,14 +24,49 @@ export interface UpdateOptions {
 export async function pulumiUp(stack: string, options: UpdateOptions = {}): Promise<void> {
   await removeStaleLock(stack);
   yieldProcessor();
-  const code = await run(upCommand(stack, options.message), options);
+  const events = eventFile(stack);
+  const code = await run([...upCommand(stack, options.message), '--event-log', events], options);
   options.signal?.throwIfAborted();
   if (code !== 0) {
     throw new Error(
-      `Stack ${stack} was not updated; what says why is above. Nothing that was running has been taken away. ` +
-        'Mend it and run the same command again.',
+      `Stack ${stack} was not updated: ${complaintsIn(events) ?? 'what says why is above.'}\n` +
+        'Nothing that was running has been taken away. Mend it and run the same command again.',
     );
   }
+}
+
+/** Where Pulumi notes, event by event, what an update does; secrets are masked in it. */
+function eventFile(stack: string): string {
+  const logs = resolve('.kit', 'logs');
+  mkdirSync(logs, { recursive: true });
+  const file = join(logs, `update-${stack}.jsonl`);
+  rmSync(file, { force: true });
+  return file;
+}
+
+const event = z.object({ diagnosticEvent: z.object({ message: z.string(), severity: z.string() }).optional() });
+
+/** Undefined also for a line that is torn, as the last one is where Pulumi was killed. */
+function diagnosticIn(line: string): z.output<typeof event>['diagnosticEvent'] {
+  try {
+    return event.parse(JSON.parse(line)).diagnosticEvent;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** What Pulumi complained of in an update; undefined where it came to nothing that it would note. */
+function complaintsIn(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const complaints = lines.flatMap((line) => {
+    const diagnosticEvent = diagnosticIn(line);
+    // Colours are written as <{%name%}>.
+    return diagnosticEvent?.severity === 'error' ? [diagnosticEvent.message.replace(/<\{%.*?%\}>/g, '').trim()] : [];
+  });
+  const told = [...new Set(complaints)].filter((complaint) => complaint !== 'update failed');
+  return told.length === 0 ? undefined : told.join('\n');
 }
 
 /** Shows in Pulumi's words what an update would do, on standard error. */
@@ -115,6 +152,7 @@ function run(args: readonly string[], { directory, signal, holding }: UpdateOpti
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...rest, ...args], {
       cwd: directory,
+      env: { ...process.env, PULUMI_DEBUG_COMMANDS: 'true' }, // it has --event-log only then
       detached: true,
       stdio: ['ignore', 2, 2, ...(holding === undefined ? [] : [holding])],
     });

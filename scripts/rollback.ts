@@ -9,7 +9,7 @@ import { timestamp } from './deploy/timestamp.ts';
 import type { PreviewedStep } from './pulumi-update.ts';
 import { redeploy } from './releases/redeploy.ts';
 import { changeLines } from './releases/release-changes.ts';
-import { changesSince, failureOf, listReleases, releaseTable } from './releases/release-list.ts';
+import { changesSince, failureOf, type ListedRelease, listReleases, releaseTable } from './releases/release-list.ts';
 import { removeOldReleases } from './releases/retention.ts';
 import { liveUpdate, readUpdates, type Update } from './releases/updates.ts';
 import { announce, fail } from './report.ts';
@@ -72,8 +72,14 @@ async function list(stack: string, json: boolean): Promise<number> {
   const releases = await listReleases(await readUpdates(stack), failedDeploys(readDeployLog(stack)));
   if (json) console.log(JSON.stringify({ stack, releases }));
   else if (releases.length === 0) console.log(`Stack ${stack} has no release yet: npm run up -- --stack ${stack}`);
-  else console.log(`${releaseTable(releases)}\n\nGo back with: npm run rollback -- --stack ${stack} --to <#>`);
+  else console.log(`${releaseTable(releases)}\n\n${howToGoBack(stack, releases)}`);
   return exitCode.done;
+}
+
+function howToGoBack(stack: string, releases: readonly ListedRelease[]): string {
+  return releases.some(({ live, refusals }) => !live && refusals.length === 0)
+    ? `Go back with: npm run rollback -- --stack ${stack} --to <#>`
+    : 'There is none to go back to.';
 }
 
 async function rollBack(number: number, options: Options, signal: AbortSignal): Promise<number> {

@@ -7,6 +7,11 @@ import { $ } from 'zx';
 
 const lock = z.object({ pid: z.number(), hostname: z.string(), timestamp: z.string() });
 
+/** Somebody else updates the stack right now; nothing was changed by us. */
+export class UpdateUnderWay extends Error {
+  override readonly name = 'UpdateUnderWay';
+}
+
 /**
  * A killed update leaves its lock in a file backend, and nobody else may take that away but a person. Where the process
  * that holds it was one of this machine and is gone, takes it away and says so; where it still runs, throws.
@@ -18,7 +23,7 @@ export async function removeStaleLock(stack: string): Promise<void> {
   if (holders.length === 0) return;
   const running = holders.find(({ pid, hostname: host }) => host !== hostname() || existsSync(`/proc/${pid}`));
   if (running) {
-    throw new Error(
+    throw new UpdateUnderWay(
       `Stack ${stack} is being updated by process ${running.pid} on ${running.hostname} since ${running.timestamp}. ` +
         `Wait for it. If it is gone: npm run pulumi -- cancel --yes -s ${stack}`,
     );

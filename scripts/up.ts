@@ -1,5 +1,7 @@
+import { nameOf, sshTarget } from '../ssh/target.ts';
 import { commandArguments, exitCode, misused } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
+import { lockDeploys } from './deploy/deploy-lock.ts';
 import { prepareStack } from './prepare-stack.ts';
 import { pulumiUp } from './pulumi-update.ts';
 import { removeOldReleases } from './releases/retention.ts';
@@ -34,14 +36,15 @@ async function up(): Promise<void> {
   });
   const { stack, json } = options;
   const started = performance.now();
-  await prepareStack(stack, options.config.map(assignment));
-
+  const assignments = options.config.map(assignment);
   const accepted = options['accept-volume'];
   // The provider of the volumes reads it: Pulumi hands its environment on.
   if (accepted.length > 0) process.env.CONVERSATION_KIT_ACCEPT_VOLUME = accepted.join(',');
-  announce(`Deploying stack ${stack}`);
   const { signal } = interruption();
-  await pulumiUp(stack, { signal });
+  const lock = await lockDeploys(stack, signal);
+  await prepareStack(stack, assignments);
+  announce(`Deploying stack ${stack}`);
+  await pulumiUp(stack, { signal, holding: lock.file });
   const outputs = await stackOutputs(stack);
 
   if (!options['no-smoke']) {
@@ -50,6 +53,7 @@ async function up(): Promise<void> {
     if (broken) process.exit(exitCode.failed);
   }
   await removeOldReleases(stack);
+  lock.release();
   const took = performance.now() - started;
   const at = places(stack, outputs, await saveAuthority(outputs));
   if (json) console.log(JSON.stringify({ stack, milliseconds: Math.round(took), ...at }));
@@ -66,6 +70,7 @@ function places(stack: string, outputs: StackOutputs, authority: string | undefi
   return {
     service: outputs.url,
     certificateAuthority: authority,
+    tunnel: tunnelTo(outputs),
     health: `${outputs.url}/health`,
     supabase: outputs.supabaseUrl,
     redisCommander: outputs.redisCommanderUrl,
@@ -75,18 +80,27 @@ function places(stack: string, outputs: StackOutputs, authority: string | undefi
   };
 }
 
+/** How somebody at this machine reaches a service that listens on another one's loopback only. */
+function tunnelTo({ dockerHost, bindAddress, url }: StackOutputs): string | undefined {
+  const target = sshTarget(dockerHost);
+  if (target === undefined || !/^127\.|^::1$/.test(bindAddress)) return undefined;
+  const port = target.port ? `-p ${target.port} ` : '';
+  return `ssh -N -L 8443:${bindAddress}:${new URL(url).port || '443'} ${port}${nameOf(target)}`;
+}
+
 function showPlaces(stack: string, at: ReturnType<typeof places>, took: number): void {
   const rows = [
     ['Service', at.service],
     ...(at.certificateAuthority
       ? [['Its certificate', `${at.certificateAuthority} (an authority of its own: curl --cacert)`]]
       : []),
+    ...(at.tunnel ? [['From here', `${at.tunnel}   (docs/boxes.md)`]] : []),
     ['API', `${at.service}/openapi.json`],
     ['Supabase', at.supabase],
     ...(at.redisCommander ? [['Redis Commander', at.redisCommander]] : []),
     ['Release', `${at.release}, schema ${at.schema}`],
     ['Keys', at.keys],
-    ['Take it down', 'npm run down'],
+    ['Take it down', stack === 'local' ? 'npm run down' : `npm run down -- --stack ${stack}`],
   ];
   console.log(`\nStack ${stack} is up (${duration(took)}).\n${table([], rows)}`);
 }

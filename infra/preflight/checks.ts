@@ -74,7 +74,7 @@ export function portCheck(
         ? `${process.name} (process ${process.pid})`
         : 'a process of another user (sudo ss -ltnp shows it)';
     return [
-      `port ${port} is taken by ${by}: stop it, or use another: pulumi config set ${key} <port> -s ${stack}` +
+      `port ${port} is taken by ${by}: stop it, or use another: npm run pulumi -- config set ${key} <port> -s ${stack}` +
         ` (npm run up -- --config ${key}=<port>)`,
     ];
   });
@@ -90,7 +90,17 @@ export interface WantedImage {
 
 export function imageCheck(
   { images }: Pick<Box, 'images'>,
-  { source, wanted }: { source: 'registry' | 'local'; wanted: readonly WantedImage[] },
+  {
+    stack,
+    dockerHost,
+    source,
+    wanted,
+  }: {
+    stack: string;
+    dockerHost: string | undefined;
+    source: 'registry' | 'local';
+    wanted: readonly WantedImage[];
+  },
 ): Check {
   const toBuild = wanted.filter(({ reference }) => !images.has(reference));
   const missing = [...new Set(toBuild.map(({ base }) => base))].filter((base) => !images.has(base));
@@ -99,9 +109,12 @@ export function imageCheck(
     ...(toBuild.length > 0 ? [`${toBuild.length} to build`] : []),
     ...(source === 'registry' && missing.length > 0 ? [`${missing.length} to pull first`] : []),
   ].join(', ');
+  const remedy = dockerHost?.startsWith('ssh://')
+    ? `npm run box -- prepare ${stack} carries it over (with --login <who may use sudo there>)`
+    : 'npm run setup builds it here, a bundle brings it';
   const problems =
     source === 'registry'
       ? [] // the engine pulls them, and says so when it can't
-      : missing.map((base) => `the box lacks the base image ${base}: npm run setup builds it here, a bundle brings it`);
+      : missing.map((base) => `the box lacks the base image ${base}: ${remedy}`);
   return { name: 'images', found, problems };
 }

@@ -2,6 +2,7 @@ import * as pulumi from '@pulumi/pulumi';
 import * as supabase from '@pulumi/supabase';
 import type { Settings } from '../config.ts';
 import { Secret } from '../kit/secret.ts';
+import { lackOfProject } from './lack-of-project.ts';
 import type { ProjectAdministration, SupabaseProject } from './project.ts';
 
 export interface HostedProjectArgs extends Settings {
@@ -13,21 +14,9 @@ export interface HostedProjectArgs extends Settings {
 /** A project of the hosted Supabase: told by hand, adopted by its ref, or made. */
 export function hostedProject(args: HostedProjectArgs): SupabaseProject {
   if (args.supabaseUrl !== undefined) return toldProject(args);
-  if (args.supabaseProjectRef === undefined && args.supabaseOrganization === undefined) {
-    const set = `pulumi config set <key> <value> -s ${args.stack}`;
-    return unknownProject(
-      `The hosted Supabase project of stack ${args.stack} is not known: set supabaseProjectRef to adopt one, or ` +
-        `supabaseOrganization and supabaseRegion to have one made (${set})`,
-    );
-  }
-  if (args.supabaseAccessToken === undefined && !process.env.SUPABASE_ACCESS_TOKEN) {
-    told(
-      `Stack ${args.stack} has no access token for the Management API of Supabase: make one at ` +
-        'https://supabase.com/dashboard/account/tokens and set SUPABASE_ACCESS_TOKEN, or ' +
-        `pulumi config set --secret supabaseAccessToken <token> -s ${args.stack}`,
-      'What the project is like is not looked up',
-    );
-  }
+  const lack = lackOfProject(args.stack, args);
+  if (lack?.isUnknown) return unknownProject(lack.why);
+  if (lack) told(lack.why, 'What the project is like is not looked up');
   return new HostedProject('project', args);
 }
 
@@ -101,15 +90,7 @@ function settingsOf(args: HostedProjectArgs): Omit<supabase.ProjectSettingsArgs,
 }
 
 function toldProject(args: HostedProjectArgs): SupabaseProject {
-  const { stack, supabaseUrl, databaseUrl, supabasePublishableKey, supabaseSecretKey, supabaseJwtSecret } = args;
-  const needed = { supabaseUrl, databaseUrl, supabasePublishableKey, supabaseSecretKey, supabaseJwtSecret };
-  const missing = Object.entries(needed).flatMap(([key, value]) => (value === undefined ? [key] : []));
-  if (missing.length > 0) {
-    return unknownProject(
-      `The hosted Supabase project of stack ${stack} is told by hand, and ${missing.join(', ')} not set: take the values from ` +
-        `the project's dashboard: pulumi config set <key> <value> [--secret] -s ${stack}`,
-    );
-  }
+  const { supabaseUrl, databaseUrl, supabasePublishableKey, supabaseSecretKey, supabaseJwtSecret } = args;
   const url = supabaseUrl ?? '';
   const secretKey = pulumi.secret(supabaseSecretKey ?? '');
   return {

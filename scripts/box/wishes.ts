@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { $ } from 'zx';
 import { type SshTarget, sshTarget } from '../../ssh/target.ts';
 import { stackFileValue } from '../setup/stack-file.mjs';
@@ -28,9 +30,11 @@ export function meantBox(root: string, where: string, login: string | undefined)
   const value = (key: string) => stackFileValue(root, where, key);
   const target = sshTarget(value('dockerHost'));
   if (target === undefined) {
+    const file = `Pulumi.${where}.yaml`;
+    const why = existsSync(join(root, file)) ? `${file} has no dockerHost: ssh://…` : `there is no ${file}`;
     throw new BoxProblem(
-      `${where} is neither user@host nor a stack on a box over SSH (Pulumi.${where}.yaml has no dockerHost: ssh://…)`,
-      'A stack without one runs on this machine, which npm run setup prepares.',
+      `${where} is neither user@host nor a stack on a box over SSH (${why})`,
+      'A stack without a box runs on this machine, which npm run setup prepares.',
     );
   }
   const address = value('bindAddress') ?? '127.0.0.1';
@@ -48,7 +52,7 @@ export function meantBox(root: string, where: string, login: string | undefined)
  * gets in who could not before. Or the one in `file`.
  */
 export async function deployKeys(target: SshTarget, facts: BoxFacts, file: string | undefined): Promise<string[]> {
-  if (file !== undefined) return [(await readFile(file, 'utf8')).trim()];
+  if (file !== undefined) return publicKeys(file, await readKeyFile(file));
   const offered = (await offeredKeys(target)).map(keyBody);
   const accepted = facts.authorizedKeys.filter((line) => offered.includes(keyBody(line)));
   if (accepted.length > 0) return accepted.map(keyBody);
@@ -57,6 +61,30 @@ export async function deployKeys(target: SshTarget, facts: BoxFacts, file: strin
     'Name it: --key ~/.ssh/id_ed25519.pub',
   );
 }
+
+async function readKeyFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new BoxProblem(`--key ${file} can't be read`, 'It has to be the file of a public key: ls ~/.ssh/*.pub', {
+      cause,
+    });
+  }
+}
+
+/** The keys in the text of a file, one a line. Throws when there is anything else: it would all go to the box. */
+export function publicKeys(file: string, text: string): string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const keys = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (keys.length > 0 && keys.every((line) => publicKey.test(line))) return keys;
+  throw new BoxProblem(
+    /PRIVATE KEY/.test(text) ? `--key ${file} is a private key, which stays here` : `--key ${file} is no public key`,
+    `Name the public half, which ssh-keygen has put beside it: --key ${file.replace(/\.pub$/, '')}.pub`,
+  );
+}
+
+/** Kind, key and comment, as ssh-keygen writes them. */
+const publicKey = /^(?:ssh|ecdsa|sk)-\S+ AAAA[A-Za-z0-9+/]{40,}={0,2}(?: .*)?$/;
 
 async function offeredKeys({ host }: SshTarget): Promise<string[]> {
   const quiet = $({ quiet: true, nothrow: true });

@@ -6,7 +6,7 @@ import { acquireLock } from '../setup/lock.mjs';
 export type DeployLock = Awaited<ReturnType<typeof acquireLock>>;
 
 /**
- * One deploy per stack and checkout at a time. Throws, naming it, while another one runs. Where that was killed and the
+ * One deploy, rollback or `npm run up` per stack and checkout at a time. Throws, naming it, while another one runs. Where that was killed and the
  * update that it had begun still runs, waits for its end.
  */
 export async function lockDeploys(stack: string, signal: AbortSignal): Promise<DeployLock> {
@@ -14,12 +14,12 @@ export async function lockDeploys(stack: string, signal: AbortSignal): Promise<D
   mkdirSync(folder, { recursive: true });
   const refusal = new AbortController();
   return acquireLock(join(folder, `${stack}.lock`), {
-    command: `npm run deploy -- --stack ${stack}`,
+    command: `an update of stack ${stack}`,
     signal: AbortSignal.any([signal, refusal.signal]),
     onWait: (holder) => {
       if (holder && !existsSync(`/proc/${holder.pid}`)) {
         console.error(
-          `The deploy of process ${holder.pid} was killed, and the update that it had begun still runs: waiting for its end.`,
+          `Process ${holder.pid}, which deployed, was killed, and the update that it had begun still runs: waiting for its end.`,
         );
         return;
       }

@@ -9,6 +9,7 @@ import { announce, reasons, table } from '../report.ts';
 import { Interrupted } from '../setup/setup-error.mjs';
 import { showSmokeTest } from '../smoke/report.ts';
 import { stackOutputs } from '../stack.ts';
+import { UpdateUnderWay } from '../stale-lock.ts';
 import { rollBackTo, updateBefore } from './automatic-rollback.ts';
 import { changesOf, changeTable } from './changes.ts';
 import { confirmed } from './confirmation.ts';
@@ -130,7 +131,7 @@ class DeployRun {
     } catch (error) {
       const ended = this.#interruption(error);
       if (ended) return ended;
-      if (!(await lastUpdateChangedSomething(this.#options.stack)))
+      if (error instanceof UpdateUnderWay || !(await lastUpdateChangedSomething(this.#options.stack)))
         return this.#stopped(error, { verdict: 'stopped', to: from });
       return this.#rollBack(error);
     }

@@ -40,7 +40,7 @@ describe('before anything is changed', () => {
     const settings = await settingsWith({ httpPort: String(port), httpsPort: String(redis.port) });
     const refusal = await preflight('local', settings).catch((error: Error) => error.message);
     expect(refusal).toContain(`(process ${process.pid})`);
-    expect(refusal).toContain(`pulumi config set httpPort <port> -s local`);
+    expect(refusal).toContain(`npm run pulumi -- config set httpPort <port> -s local`);
     expect(refusal).toContain(`port ${redis.port} is taken by container ${Name.replace('/', '')}`);
   });
 

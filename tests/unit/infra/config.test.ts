@@ -77,7 +77,9 @@ describe('the configuration of a stack', () => {
   });
 
   it('names the command that mends it', () => {
-    expect(() => parseConfig('local', { httpPort: '0' })).toThrow('pulumi config set <key> <value> -s local');
+    expect(() => parseConfig('local', { httpPort: '0' })).toThrow(
+      'npm run pulumi -- config set <key> <value> -s local',
+    );
   });
 
   it('finds contradictions between keys', () => {
@@ -98,6 +100,16 @@ describe('the configuration of a stack', () => {
     expect(
       mistakesOf('ryzen', { supabaseUrl: 'https://a.example', supabaseProjectRef: 'abcdefghijklmnopqrst' }),
     ).toEqual([expect.stringContaining('leaves no room for supabaseProjectRef')]);
+    expect(
+      mistakesOf('ryzen', {
+        supabaseUrl: 'https://a.example',
+        databaseUrl: 'postgres://a@b/c',
+        supabasePublishableKey: 'sb_publishable_a',
+      }),
+    ).toEqual([
+      'supabaseSecretKey: is needed, too: supabaseUrl says that the project is told by hand',
+      'supabaseJwtSecret: is needed, too: supabaseUrl says that the project is told by hand',
+    ]);
     expect(mistakesOf('ryzen', { googleClientId: 'id' })).toEqual(['googleClientId, googleClientSecret: go together']);
   });
 

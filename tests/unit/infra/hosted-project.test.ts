@@ -86,12 +86,9 @@ describe('the hosted project of a stack', () => {
     expect(project?.connection).toMatchObject({ url: 'https://supabase.example', hasPublicKeys: false });
   });
 
-  it.each([
-    ['nothing', {}, 'set supabaseProjectRef to adopt one, or supabaseOrganization'],
-    ['half of it by hand', { supabaseUrl: 'https://supabase.example' }, 'databaseUrl, supabasePublishableKey'],
-  ])('stops an update that knows %s of it', (_, config: RawConfig, why) => {
-    const args = { ...parseConfig('ryzen', config), stack: 'ryzen', siteUrl: 'https://box.example' };
-    expect(() => hostedProject(args)).toThrow(why);
+  it('stops an update that knows nothing of it', () => {
+    const args = { ...parseConfig('ryzen', {}), stack: 'ryzen', siteUrl: 'https://box.example' };
+    expect(() => hostedProject(args)).toThrow('set supabaseProjectRef to adopt one, or supabaseOrganization');
   });
 
   it('stops an update without an access token', () => {
@@ -101,6 +98,6 @@ describe('the hosted project of a stack', () => {
       stack: 'ryzen',
       siteUrl: 'https://box.example',
     };
-    expect(() => hostedProject(args)).toThrow('pulumi config set --secret supabaseAccessToken <token> -s ryzen');
+    expect(() => hostedProject(args)).toThrow('npm run pulumi -- config set --secret supabaseAccessToken -s ryzen');
   });
 });

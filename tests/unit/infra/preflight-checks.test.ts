@@ -62,7 +62,11 @@ describe('what stands in the way of an update', () => {
       { reference: 'kit/b:1', base: 'base:1' },
     ];
     const check = (source: 'local' | 'registry', ...images: string[]) =>
-      imageCheck({ images: new Set(images) }, { source, wanted });
+      imageCheck({ images: new Set(images) }, { stack: 'ryzen', dockerHost: undefined, source, wanted });
+    const elsewhere = { stack: 'optiplex', dockerHost: 'ssh://box', source: 'local' as const, wanted };
+    expect(imageCheck({ images: new Set() }, elsewhere).problems).toEqual([
+      expect.stringContaining('npm run box -- prepare optiplex'),
+    ]);
     expect(check('local', 'kit/a:1').problems).toEqual([expect.stringContaining('lacks the base image base:1')]);
     expect(check('local', 'kit/a:1', 'kit/b:1')).toEqual({ name: 'images', found: '2 there', problems: [] });
     expect(check('local', 'base:1').found).toBe('0 there, 2 to build');

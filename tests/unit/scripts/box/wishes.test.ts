@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { meantBox } from '../../../../scripts/box/wishes.ts';
+import { meantBox, publicKeys } from '../../../../scripts/box/wishes.ts';
 import { isNetwork, isWithin, privateNetworks } from '../../../../ssh/networks.ts';
 
 describe('which box is meant', () => {
@@ -43,6 +43,25 @@ describe('which box is meant', () => {
 
   it.each(['ryzen', 'nothing'])('is not %s', (where) => {
     expect(() => meantBox(root, where, undefined)).toThrow(/neither user@host nor a stack on a box over SSH/);
+  });
+});
+
+describe('the file of a key', () => {
+  const key = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5${'A'.repeat(48)} me@desk`;
+  it('may have several public keys', () => {
+    expect(publicKeys('k.pub', `# mine\n${key}\n\n${key} too\n`)).toEqual([key, `${key} too`]);
+  });
+  it.each([
+    [
+      'a private key',
+      '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n',
+      'is a private key, which stays here',
+    ],
+    ['another file', 'root:x:0:0:root:/root:/bin/bash\n', 'is no public key'],
+    ['a key and something else', `${key}\nsomething else\n`, 'is no public key'],
+    ['nothing', '\n', 'is no public key'],
+  ])('is not %s', (_, text, why) => {
+    expect(() => publicKeys('k', text)).toThrow(why);
   });
 });
 
