@@ -85,7 +85,7 @@ export function releaseTable(releases: readonly ListedRelease[]): string {
     wrapped([
       one.message,
       ...(one.changes ? changeLines(one.changes) : []),
-      ...(one.failure === null ? [] : [`✗ it failed: ${one.failure}`]),
+      ...(one.failure === null ? [] : [`✗ it failed: ${one.failure.split('\n')[0]}`]),
       ...one.refusals.map((why) => `✗ ${why}`),
     ]),
   ]);

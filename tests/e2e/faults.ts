@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,10 +28,18 @@ export function describeFaults(deployed: () => Checkout): void {
       expect(refused.output).toContain('httpPort: "eighty" must be a whole number');
       expect(refused.output).toContain('logLevel: "loud" must be');
       expect(refused.output).toContain('colour: there is no such key');
-      await deployed().npm('pulumi', 'config', 'rm', 'logLevel', '-s', 'local');
-      await deployed().npm('pulumi', 'config', 'rm', 'colour', '-s', 'local');
-      await deployed().npm('pulumi', 'config', 'set', 'httpPort', deployed().config.httpPort, '-s', 'local');
+      expect(refused.output).not.toMatch(/^\s+at .+\.[mt]?[jt]s:\d+/m);
       await expectUnchanged(deployed());
+    });
+
+    it('takes a slip in the name of a stack for one', async () => {
+      for (const command of [['up'], ['deploy', '--yes']] as const) {
+        const [script, ...options] = command;
+        const refused = await deployed().npm(script, '--stack', 'optiplx', ...options);
+        expect(refused.exitCode).toBe(1);
+        expect(refused.output).toContain('There are: local, optiplex, ryzen');
+      }
+      expect(existsSync(join(deployed().directory, 'Pulumi.optiplx.yaml'))).toBe(false);
     });
 
     it('says who has a port that it needs', async () => {

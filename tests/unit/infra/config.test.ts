@@ -115,7 +115,7 @@ describe('the configuration of a stack', () => {
 
   it('does not repeat a secret that is wrong', () => {
     const mistakes = mistakesOf('ryzen', { supabaseSecretKey: 'hunter2', databaseUrl: 'mysql://root:hunter2@db' });
-    expect(mistakes).toHaveLength(2);
+    expect(mistakes.filter((mistake) => mistake.includes('(secret) must'))).toHaveLength(2);
     expect(mistakes.join()).not.toContain('hunter2');
   });
 

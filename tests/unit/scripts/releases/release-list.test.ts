@@ -33,7 +33,7 @@ test('people see which releases can be gone back to, and why not', () => {
   expect(lines.find((line) => line.startsWith('4 '))).toContain('– live by hand');
   expect(lines.find((line) => line.startsWith('3 '))).toContain('– failed by hand');
   expect(shown).toContain('✗ it failed: the smoke tests failed:');
-  expect(shown).toContain('nobody answers');
+  expect(shown).not.toContain('nobody answers'); // a log has room for that
   expect(lines.find((line) => line.startsWith('2 '))).toContain('– no by hand');
   expect(shown).toContain('✗ an image is gone');
   expect(lines.find((line) => line.startsWith('1 '))).toContain('– yes by hand');
