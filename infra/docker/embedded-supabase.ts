@@ -4,6 +4,7 @@ import type { ProjectKeys } from '../supabase/project.ts';
 import { dataVolume } from './data-volume.ts';
 import { HardenedContainer } from './hardened-container.ts';
 import type { KitImage } from './image.ts';
+import type { Postgres } from './postgres.ts';
 import type { StackContext } from './stack-context.ts';
 
 export interface EmbeddedSupabaseArgs {
@@ -15,7 +16,7 @@ export interface EmbeddedSupabaseArgs {
   readonly port: number;
   readonly siteUrl: string;
   /** Has to be there before its container; its volume waits for nothing, and outlives them all. */
-  readonly postgres: pulumi.Resource;
+  readonly postgres: Postgres;
 }
 
 /** The stand-in for a hosted Supabase project, in front of the stack's own PostgreSQL. */
@@ -60,6 +61,8 @@ export class EmbeddedSupabase extends pulumi.ComponentResource {
         },
         volumes: [{ volume: storage, path: '/var/lib/storage' }],
         ports: [{ address: '127.0.0.1', port: 54_321, published: args.port }],
+        // It prepares the database when it starts: with another PostgreSQL, which may be an empty one, it is another one.
+        labels: { 'conversation-kit.database': args.postgres.container.id },
         healthyWithin: 120,
         stopWithin: 10,
       },

@@ -21,6 +21,8 @@ export interface HardenedContainerArgs {
   readonly scratch?: readonly string[];
   /** What is published on the box; `published` is the same port where it is left out. */
   readonly ports?: readonly { readonly address: string; readonly port: number; readonly published?: number }[];
+  /** Beside those that every container of the stack has. A change makes another container. */
+  readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Seconds it may take to become healthy before the update fails. Left out: something else waits for it. */
   readonly healthyWithin?: number;
   /** Seconds between the request to stop and the kill. */
@@ -88,7 +90,10 @@ export class HardenedContainer extends pulumi.ComponentResource {
         // Left to the daemon, these come back as differences in every preview.
         logDriver: 'json-file',
         logOpts: { 'max-file': '3', 'max-size': '10m' },
-        labels: labels(namespace, args.role),
+        labels: [
+          ...labels(namespace, args.role),
+          ...Object.entries(args.labels ?? {}).map(([label, value]) => ({ label, value })),
+        ],
         ...(args.healthyWithin === undefined ? {} : { wait: true, waitTimeout: args.healthyWithin }),
         destroyGraceSeconds: args.stopWithin,
         stopTimeout: args.stopWithin,

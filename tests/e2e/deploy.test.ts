@@ -48,7 +48,7 @@ describe('npm run deploy', () => {
     const refused = await checkout.npm('deploy');
     expect(refused.exitCode).toBe(2);
     expect(refused.output).toContain('standard input is no terminal. Say --yes.');
-    expect(existsSync(join(checkout.directory, '.kit', 'deploys'))).toBe(false);
+    expect(existsSync(join(checkout.directory, '.kit', 'deploys', 'local.jsonl'))).toBe(false);
   });
 
   it('deploys, with copies of the data that can be restored, and tells the hooks no secret', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -5,10 +6,13 @@ import { pipeline } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { $ } from 'zx';
+import { dumpEmbedded } from '../../scripts/deploy/postgres-copy.ts';
+import { Client } from '../../scripts/smoke/client.ts';
 import { type Checkout, type CommandResult, dockerObjects, freshCheckout } from '../support/checkout.ts';
 import { freePort } from '../support/containers.ts';
 
 const docker = $({ quiet: true });
+const outputs = z.object({ url: z.string(), supabaseSecretKey: z.string() });
 const report = z.object({
   differences: z.array(z.object({ thing: z.string(), what: z.string(), remedy: z.string() })),
   unseen: z.array(z.string()),
@@ -136,6 +140,36 @@ describe('what is changed by hand on a deployed stack', () => {
     await expectNone();
   });
 
+  it('can be the database: accepted as empty, it takes the copy of a deploy, and everything is there again', async () => {
+    const volume = name('postgres-data');
+    const client = await openClient();
+    const id = await client.create();
+    const text = randomUUID();
+    await client.append(id, [{ client_message_id: text, role: 'user', content: text }]);
+    await expect.poll(() => psql('select count(*) from public.messages')).toBe('1');
+    const copy = join(checkout.directory, 'postgres.dump');
+    await dumpEmbedded(name('postgres'), copy, { env: process.env, signal: new AbortController().signal });
+    await docker`docker rm --force ${name('postgres')}`;
+    await docker`docker volume rm ${volume}`;
+
+    // As docs/drift.md has it.
+    await up('--accept-volume', volume);
+    const labels = ['stack', 'role'].map((key, index) => {
+      const value = [checkout.config.namespace, 'service'][index];
+      return `--filter=label=conversation-kit.${key}=${value}`;
+    });
+    const service = (await docker`docker ps -q ${labels}`).stdout.trim();
+    await docker`docker stop ${service} ${name('supabase')}`;
+    const restore = 'pg_restore -h /run/postgresql -U postgres --clean --if-exists -d postgres';
+    await docker`docker exec -i ${name('postgres')} sh -c ${restore} <${copy}`;
+    await up();
+
+    await client.untilHealthy(60);
+    expect((await client.read(id)).messages.map(({ content }) => content)).toEqual([text]);
+    await client.close();
+    await expectNone();
+  });
+
   it('is nothing on a box with a hosted project either, whose update changes nothing after a look', async () => {
     const hosted = await reachableFromContainers(Number(checkout.config.supabasePort));
     const namespace = `${checkout.config.namespace}-ryzen`;
@@ -173,6 +207,14 @@ describe('what is changed by hand on a deployed stack', () => {
       expect({ exitCode: down.exitCode, containers }, down.output).toEqual({ exitCode: 0, containers: [] });
     }
   });
+
+  async function openClient(): Promise<Client> {
+    const { stdout } = await checkout.npm('pulumi', 'stack', 'output', '-s', 'local', '--json', '--show-secrets');
+    const { url, supabaseSecretKey } = outputs.parse(JSON.parse(stdout));
+    const authority = join(checkout.directory, '.kit', 'root.crt');
+    await docker`docker cp ${name('caddy')}:/data/caddy/pki/authorities/local/root.crt ${authority}`;
+    return Client.open({ url, address: '127.0.0.1', key: supabaseSecretKey, certificateAuthority: authority });
+  }
 
   async function expectRefused(why: string, script: string, ...args: string[]): Promise<void> {
     const refused = await checkout.npm(script, ...args);
