@@ -3,6 +3,7 @@ import type { Settings } from './config.ts';
 import { imageIngredients } from './docker/image-ingredients.ts';
 import { lookAtBox } from './preflight/box.ts';
 import {
+  addressCheck,
   type Check,
   clockCheck,
   diskCheck,
@@ -69,6 +70,7 @@ export async function inspectBox(stack: string, settings: Settings): Promise<Che
     diskCheck(box),
     memoryCheck(box, memoryBudget(profiles[settings.profile], roles)),
     portCheck(box, { stack, namespace: settings.namespace, ports: publishedPorts(settings) }),
+    addressCheck(box, { stack, bindAddress: settings.bindAddress }),
     clockCheck(box),
     imageCheck(box, { stack, dockerHost: settings.dockerHost, source: settings.images, wanted }),
     record,

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { z } from 'zod';
@@ -18,6 +19,8 @@ export interface Box {
   readonly disk: { readonly directory: string; readonly free: number | undefined };
   /** Undefined where we can't look. */
   readonly listeners: ReadonlyMap<number, Listener> | undefined;
+  /** Its IP addresses; undefined where we can't look. */
+  readonly addresses: ReadonlySet<string> | undefined;
   /** Names of the images that the engine has. */
   readonly images: ReadonlySet<string>;
   readonly publishedPorts: readonly PortHolder[];
@@ -42,7 +45,7 @@ export async function lookAtBox(engine: Docker, dockerHost: string | undefined):
   const asked = Date.now();
   const { ServerVersion, MemTotal, SystemTime, DockerRootDir: directory } = info.parse(await engine.info());
   const answered = Date.now();
-  const [containers, images, { free, listeners }] = await Promise.all([
+  const [containers, images, { free, listeners, addresses }] = await Promise.all([
     engine.listContainers(),
     engine.listImages(),
     sshTarget(dockerHost) ? lookOverSsh(dockerHost, directory) : lookHere(directory),
@@ -56,6 +59,7 @@ export async function lookAtBox(engine: Docker, dockerHost: string | undefined):
     },
     disk: { directory, free },
     listeners,
+    addresses,
     images: new Set(images.flatMap(({ RepoTags }) => RepoTags ?? [])),
     publishedPorts: containers.flatMap(({ Names, Id, Labels, Ports }) =>
       Ports.flatMap(({ PublicPort: port }) =>
@@ -67,13 +71,16 @@ export async function lookAtBox(engine: Docker, dockerHost: string | undefined):
   };
 }
 
-interface Look {
-  readonly free: number | undefined;
-  readonly listeners: ReadonlyMap<number, Listener> | undefined;
-}
+type Look = Pick<Box, 'listeners' | 'addresses'> & Pick<Box['disk'], 'free'>;
+const unseen: Look = { free: undefined, listeners: undefined, addresses: undefined };
 
 async function lookHere(directory: string): Promise<Look> {
-  return { free: await freeSpace(directory), listeners: listeningPorts() };
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return {
+    free: await freeSpace(directory),
+    listeners: listeningPorts(),
+    addresses: new Set(own.map(({ address }) => address)),
+  };
 }
 
 /** Free MiB; undefined for an engine in a virtual machine: it keeps its data where we can't look. */
@@ -87,23 +94,25 @@ const run = promisify(execFile);
 
 async function lookOverSsh(dockerHost: string | undefined, directory: string): Promise<Look> {
   const target = sshTarget(dockerHost);
-  if (!target) return { free: undefined, listeners: undefined };
-  const look = `df -Pk '${directory.replaceAll("'", "'\\''")}'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null`;
+  if (!target) return unseen;
+  const look = `df -Pk '${directory.replaceAll("'", "'\\''")}'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo addresses: $(hostname -I)`;
   const [program = 'ssh', ...args] = sshCommand(target, [look]);
   try {
     return parseLook((await run(program, args, { timeout: 60_000 })).stdout);
   } catch {
     // Its user may run nothing but docker there, and the engine has answered: the report says what was not looked at.
-    return { free: undefined, listeners: undefined };
+    return unseen;
   }
 }
 
-/** What `df -Pk` and the kernel's tables of sockets say. */
+/** What `df -Pk`, the kernel's tables of sockets and `hostname -I` say. */
 export function parseLook(text: string): Look {
   const blocks = /^\S+ +\d+ +\d+ +(\d+) +\d+% /m.exec(text)?.[1];
   const inodes = listeningInodes(text);
+  const addresses = /^addresses: (.+)$/m.exec(text)?.[1];
   return {
     free: blocks === undefined ? undefined : Math.floor(Number(blocks) / 1024),
     listeners: new Map([...inodes.keys()].map((port) => [port, { process: undefined }])),
+    addresses: addresses === undefined ? undefined : new Set(addresses.trim().split(/\s+/)),
   };
 }

@@ -82,6 +82,19 @@ export function portCheck(
   return { name: 'ports', found: `${ports.map(({ port }) => port).join(', ')}${looked}`, problems };
 }
 
+/** Caddy could not listen on an address that the box does not have, and the one that serves would be gone by then. */
+export function addressCheck(
+  { addresses }: Pick<Box, 'addresses'>,
+  { stack, bindAddress }: { stack: string; bindAddress: string },
+): Check {
+  const isEveryones = /^127\.|^::1$|^0\.0\.0\.0$|^::$/.test(bindAddress);
+  const isThere = isEveryones || addresses === undefined || addresses.has(bindAddress);
+  const problem = () =>
+    `bindAddress ${bindAddress} is no address of the box, which has ${[...(addresses ?? [])].join(', ')}: ` +
+    `npm run pulumi -- config set bindAddress <one of them> -s ${stack}`;
+  return { name: 'address', found: bindAddress, problems: isThere ? [] : [problem()] };
+}
+
 /** An image of the stack, by what it is called, and what it is built from where it is not there. */
 export interface WantedImage {
   readonly reference: string;

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { $ } from 'zx';
-import { engineAt } from '../engine.ts';
+import { docker } from '../engine.ts';
 import type { Difference } from './differences.ts';
 import type { ComparedResource } from './reality.ts';
 
@@ -38,10 +37,9 @@ export function straysOf(resources: readonly ComparedResource[], labelled: reado
 }
 
 export async function labelledContainers({ namespace, dockerHost }: Place): Promise<LabelledContainer[]> {
-  const quiet = $({ quiet: true, env: engineAt(dockerHost) });
   const filter = `label=conversation-kit.stack=${namespace}`;
   const format = '{{.ID}}\t{{.Names}}\t{{.Status}}';
-  const listed = await quiet`docker ps --all --no-trunc --filter ${filter} --format ${format}`;
+  const listed = await docker(dockerHost, 'ps', '--all', '--no-trunc', '--filter', filter, '--format', format);
   return listed.lines().flatMap((line) => {
     const [id, name, status] = line.split('\t');
     return id && name && status ? [{ id, name, status }] : [];

@@ -1,5 +1,4 @@
-import { $ } from 'zx';
-import { engineAt } from '../engine.ts';
+import { docker } from '../engine.ts';
 import type { Manifest } from './manifest.ts';
 import type { Update } from './updates.ts';
 
@@ -13,14 +12,8 @@ export interface ListedImage {
 /** The images on the engine of an update. Throws where that does not answer. */
 export async function listImages(update: Update): Promise<ListedImage[]> {
   const host = update.config.values['conversation-kit:dockerHost'];
-  const environment = engineAt(typeof host === 'string' ? host : undefined);
-  const format = '{{.ID}} {{.Repository}}:{{.Tag}}';
-  const listed = await $({
-    quiet: true,
-    nothrow: true,
-    env: environment,
-  })`docker image ls --no-trunc --format ${format}`;
-  if (listed.exitCode !== 0) throw new Error(`The images of the box can't be listed: ${listed.stderr.trim()}`);
+  const engine = typeof host === 'string' ? host : undefined;
+  const listed = await docker(engine, 'image', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}');
   return listed.stdout.split('\n').flatMap((line) => {
     const [id, reference] = line.split(' ');
     return id && reference ? [{ id, reference }] : [];

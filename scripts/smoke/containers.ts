@@ -1,5 +1,4 @@
-import { $ } from 'zx';
-import { engineAt } from '../engine.ts';
+import { docker } from '../engine.ts';
 import type { StackOutputs } from '../stack.ts';
 
 /** What the smoke tests do to the containers of one stack, through the Docker command. */
@@ -30,10 +29,10 @@ until cursor == '0'
 return gone`;
 
 export function stackContainers({ namespace, dockerHost }: Pick<StackOutputs, 'namespace' | 'dockerHost'>): Containers {
-  const quiet = $({ quiet: true, env: engineAt(dockerHost) });
+  const ask = (...args: readonly string[]) => docker(dockerHost, ...args);
   const named = async (role: string) => {
     const filters = [`label=conversation-kit.stack=${namespace}`, `label=conversation-kit.role=${role}`];
-    const found = await quiet`docker ps -a --format {{.Names}} ${filters.flatMap((filter) => ['--filter', filter])}`;
+    const found = await ask('ps', '-a', '--format', '{{.Names}}', ...filters.flatMap((filter) => ['--filter', filter]));
     const [name] = found.lines();
     if (!name) throw new Error(`there is no container for ${role} in ${namespace}; npm run up makes it`);
     return name;
@@ -41,24 +40,24 @@ export function stackContainers({ namespace, dockerHost }: Pick<StackOutputs, 'n
   return {
     name: named,
     restart: async (role) => {
-      await quiet`docker restart ${await named(role)}`;
+      await ask('restart', await named(role));
     },
     stop: async (role) => {
-      await quiet`docker stop ${await named(role)}`;
+      await ask('stop', await named(role));
     },
     start: async (role) => {
-      await quiet`docker start ${await named(role)}`;
+      await ask('start', await named(role));
     },
     log: async (role) => {
-      const { stdout, stderr } = await quiet`docker logs --tail 20 ${await named(role)}`;
+      const { stdout, stderr } = await ask('logs', '--tail', '20', await named(role));
       return `${stdout}${stderr}`.trim();
     },
     dropHotCopies: async () => {
       const read = 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) exec redis-cli --no-raw eval "$1" 0';
-      await quiet`docker exec ${await named('redis')} sh -c ${read} sh ${unlinkCache}`;
+      await ask('exec', await named('redis'), 'sh', '-c', read, 'sh', unlinkCache);
     },
     copy: async (role, path, to) => {
-      await quiet`docker cp ${await named(role)}:${path} ${to}`;
+      await ask('cp', `${await named(role)}:${path}`, to);
     },
   };
 }

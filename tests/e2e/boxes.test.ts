@@ -205,6 +205,22 @@ describe('a stack on another machine, over SSH', () => {
     });
   });
 
+  describe('is served in the LAN', () => {
+    it('on an address that it has, and no other is tried', async () => {
+      const refused = await up('--config', 'bindAddress=192.168.254.254');
+      expect(refused.exitCode, refused.output).toBe(1);
+      expect(refused.output).toMatch(/192\.168\.254\.254 is no address of the box, which has .*\d/);
+      succeeded(await health());
+
+      const bind = ['config', 'set', 'bindAddress', box.host, '-s', 'optiplex'];
+      succeeded(await checkout.npm('pulumi', ...bind));
+      succeeded(await checkout.npm('box', 'prepare', 'optiplex', '--login', 'admin', '--yes'));
+      succeeded(await up());
+      expect(await isReached(box.host, 443)).toBe(true);
+      succeeded(await health());
+    });
+  });
+
   describe('says what is wrong with SSH, and what mends it', () => {
     it('when the host key is another one', async () => {
       const known = join(box.home, '.ssh', 'known_hosts');

@@ -41,7 +41,9 @@ export function firewallRules({ sshFrom, published }: BoxWishes, { sshPort }: Pi
     'iifname "docker0" accept',
     'iifname "br-*" accept',
     ...(published
-      ? sources.map((source) => `${source} ct original proto-dst { ${openPorts} } accept comment "the stack"`)
+      ? sources.map(
+          (source) => `${source} meta l4proto tcp ct original proto-dst { ${openPorts} } accept comment "the stack"`,
+        )
       : []),
     'ct status dnat drop',
   ];

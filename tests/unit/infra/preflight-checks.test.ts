@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { parseLook } from '../../../infra/preflight/box.ts';
-import { clockCheck, diskCheck, imageCheck, memoryCheck, portCheck } from '../../../infra/preflight/checks.ts';
+import {
+  addressCheck,
+  clockCheck,
+  diskCheck,
+  imageCheck,
+  memoryCheck,
+  portCheck,
+} from '../../../infra/preflight/checks.ts';
 
 describe('what stands in the way of an update', () => {
   it('is a nearly full disk', () => {
@@ -56,6 +63,16 @@ describe('what stands in the way of an update', () => {
     ]);
   });
 
+  it('is an address that the box does not have', () => {
+    const check = (bindAddress: string, addresses: ReadonlySet<string> | undefined = new Set(['10.0.0.5'])) =>
+      addressCheck({ addresses }, { stack: 'optiplex', bindAddress }).problems;
+    expect(check('10.0.0.6')).toEqual([
+      expect.stringMatching(/no address of the box, which has 10\.0\.0\.5: .* -s optiplex/),
+    ]);
+    for (const fine of ['10.0.0.5', '127.0.0.1', '::1', '0.0.0.0']) expect(check(fine)).toEqual([]);
+    expect(addressCheck({ addresses: undefined }, { stack: 'optiplex', bindAddress: '10.0.0.6' }).problems).toEqual([]);
+  });
+
   it('is a base image that can’t be pulled, where something has to be built from it', () => {
     const wanted = [
       { reference: 'kit/a:1', base: 'base:1' },
@@ -80,6 +97,11 @@ it('reads what another machine says of its disk and ports', () => {
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1
    1: 0100007F:C350 0100007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 12346 1
+addresses: 192.168.1.20 fd00::20
 `);
-  expect(look).toEqual({ free: 45_000, listeners: new Map([[80, { process: undefined }]]) });
+  expect(look).toEqual({
+    free: 45_000,
+    listeners: new Map([[80, { process: undefined }]]),
+    addresses: new Set(['192.168.1.20', 'fd00::20']),
+  });
 });

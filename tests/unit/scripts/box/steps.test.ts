@@ -126,7 +126,7 @@ describe('the firewall', () => {
   it('lets in a stack that is served in the LAN, there and in the chain of published ports', () => {
     const rules = firewallRules({ ...wishes, published: { address: '192.168.1.20', ports: [80, 443] } }, facts);
     expect(rules).toContain('ip saddr { 192.168.0.0/16 } tcp dport { 80, 443 } accept');
-    expect(rules).toContain('ip saddr { 192.168.0.0/16 } ct original proto-dst { 80, 443 } accept');
+    expect(rules).toContain('ip saddr { 192.168.0.0/16 } meta l4proto tcp ct original proto-dst { 80, 443 } accept');
   });
 
   it('is taken back by the box itself unless a new login works', () => {
