@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     const took = performance.now() - started;
     console.error(`\n${steps.table()}`);
     if (end.reason !== null && end.verdict !== 'interrupted') console.error(`\n${end.reason}`);
-    console.error(`\n${verdictSentence(end.verdict, { from: begin.from, to: end.to })} (${duration(took)})`);
+    console.error(`\n${verdictSentence(end.verdict, { stack, from: begin.from, to: end.to })} (${duration(took)})`);
     if (json) {
       const { verdict, to, reason } = end;
       const milliseconds = Math.round(took);

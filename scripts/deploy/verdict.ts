@@ -15,7 +15,10 @@ export const deployExit: Readonly<Record<Exclude<Verdict, 'interrupted'>, number
 };
 
 /** A deploy in one sentence. */
-export function verdictSentence(verdict: Verdict, { from, to }: { from: string | null; to: string | null }): string {
+export function verdictSentence(
+  verdict: Verdict,
+  { stack, from, to }: { stack: string; from: string | null; to: string | null },
+): string {
   switch (verdict) {
     case 'deployed':
       return `Deployed: release ${to} serves${from !== null && from !== to ? `, in place of ${from}` : ''}.`;
@@ -30,6 +33,6 @@ export function verdictSentence(verdict: Verdict, { from, to }: { from: string |
     case 'not rolled back':
       return `Failed, and NOT rolled back: look at the stack now${to === null ? '' : ` (release ${to} was the last to be made live)`}.`;
     case 'interrupted':
-      return 'Interrupted. Run the same command again to go on, or see what serves: npm run health';
+      return `Interrupted. Run the same command again to go on, or see what serves: npm run health -- --stack ${stack}`;
   }
 }
