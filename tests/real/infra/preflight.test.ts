@@ -27,7 +27,8 @@ describe('before anything is changed', () => {
     const checks = await inspectBox('local', await settingsWith({}));
     expect(checks.flatMap(({ problems }) => problems)).toEqual([]);
     const found = new Map(checks.map((check) => [check.name, check.found]));
-    expect([...found.keys()]).toEqual(['Docker engine', 'disk', 'memory', 'ports', 'clock', 'images']);
+    const looked = ['Docker engine', 'disk', 'memory', 'ports', 'address', 'clock', 'images', 'Supabase'];
+    expect([...found.keys()]).toEqual(looked);
     expect(found.get('memory')).toMatch(/^\d+ MiB; at most .* second service during a release .* = \d+ MiB$/);
     expect(found.get('clock')).toBe('as here');
   });
@@ -44,12 +45,19 @@ describe('before anything is changed', () => {
     expect(refusal).toContain(`port ${redis.port} is taken by container ${Name.replace('/', '')}`);
   });
 
-  it('says where there is no engine, and looks no further', async () => {
+  it('says where there is no engine, and looks no further on the box', async () => {
     const dockerHost = 'unix:///nowhere/docker.sock';
     const checks = await inspectBox('local', await settingsWith({ dockerHost }));
     expect(checks).toEqual([
       { name: 'Docker engine', found: dockerHost, problems: [expect.stringContaining('is not running')] },
+      { name: 'Supabase', found: 'embedded', problems: [] },
     ]);
+  });
+
+  it('wants an update to know its hosted project', async () => {
+    const settings = await settingsWith({ profile: 'ryzen' });
+    const refusal = await preflight('ryzen', settings).catch((error: Error) => error.message);
+    expect(refusal).toContain('The hosted Supabase project of stack ryzen is not known');
   });
 
   it('sees how full a disk is', async () => {
