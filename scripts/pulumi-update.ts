@@ -30,7 +30,7 @@ export async function pulumiUp(stack: string, options: UpdateOptions = {}): Prom
   if (code !== 0) {
     throw new Error(
       `Stack ${stack} was not updated: ${complaintsIn(events) ?? 'what says why is above.'}\n` +
-        'Nothing that was running has been taken away. Mend it and run the same command again.',
+        `Mend it and run the same command again. What serves now: npm run health -- --stack ${stack}`,
     );
   }
 }
