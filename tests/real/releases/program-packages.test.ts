@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +34,8 @@ test('others are installed beside it, and those of the checkout stay as they are
 });
 
 test('what can be had nowhere is said, and comes in with the next try', async () => {
-  const lost = await program('lost', '3.0.0');
+  // With bytes that no cache of npm has ever seen.
+  const lost = await program('lost', `3.0.0-${randomUUID()}`);
   const archive = join(lost, 'greeting.tgz');
   const kept = await readFile(archive);
   await rm(archive);
@@ -42,7 +44,7 @@ test('what can be had nowhere is said, and comes in with the next try', async ()
   );
   await writeFile(archive, kept);
   await linkOrInstallPackages(lost, checkout);
-  expect(await greeting(lost)).toBe('3.0.0');
+  expect(await greeting(lost)).toMatch(/^3\.0\.0-/);
 });
 
 /** A folder with a lock file that names one package, which lies beside it. Nothing of it is installed. */
