@@ -8,7 +8,12 @@ import { stackFileValue } from './setup/stack-file.mjs';
  * Without one it is this process's own environment, and with it this machine's engine.
  */
 export function engineEnvironment(stack: string): NodeJS.ProcessEnv {
-  return engineAt(stackFileValue(process.cwd(), stack, 'dockerHost'));
+  return engineAt(dockerHostOf(stack));
+}
+
+/** The address of the engine of a stack's box, as its configuration has it; undefined: this machine's. */
+export function dockerHostOf(stack: string): string | undefined {
+  return stackFileValue(process.cwd(), stack, 'dockerHost');
 }
 
 /** The same for an address as in DOCKER_HOST; undefined: this machine's. */

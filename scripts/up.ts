@@ -1,3 +1,4 @@
+import { isLoopback } from '../ssh/networks.ts';
 import { nameOf, sshTarget } from '../ssh/target.ts';
 import { commandArguments, exitCode, misused } from './arguments.ts';
 import { saveAuthority } from './authority.ts';
@@ -83,7 +84,7 @@ function places(stack: string, outputs: StackOutputs, authority: string | undefi
 /** How somebody at this machine reaches a service that listens on another one's loopback only. */
 function tunnelTo({ dockerHost, bindAddress, url }: StackOutputs): string | undefined {
   const target = sshTarget(dockerHost);
-  if (target === undefined || !/^127\.|^::1$/.test(bindAddress)) return undefined;
+  if (target === undefined || !isLoopback(bindAddress)) return undefined;
   const port = target.port ? `-p ${target.port} ` : '';
   return `ssh -N -L 8443:${bindAddress}:${new URL(url).port || '443'} ${port}${nameOf(target)}`;
 }

@@ -6,6 +6,11 @@ export const privateNetworks = [
   ...['fc00::/7', 'fe80::/10'],
 ] as const;
 
+/** Whether an address is reached from its own machine only. */
+export function isLoopback(address: string): boolean {
+  return /^127\.|^::1$/.test(address);
+}
+
 /** Whether a text is a network in CIDR notation, such as 192.168.1.0/24. */
 export function isNetwork(text: string): boolean {
   const [, address = '', bits = ''] = /^([^/]+)\/(\d+)$/.exec(text) ?? [];

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../ssh/networks.ts';
 import type { BudgetLine } from '../profiles.ts';
 import type { Box } from './box.ts';
 
@@ -87,7 +88,7 @@ export function addressCheck(
   { addresses }: Pick<Box, 'addresses'>,
   { stack, bindAddress }: { stack: string; bindAddress: string },
 ): Check {
-  const isEveryones = /^127\.|^::1$|^0\.0\.0\.0$|^::$/.test(bindAddress);
+  const isEveryones = isLoopback(bindAddress) || bindAddress === '0.0.0.0' || bindAddress === '::';
   const isThere = isEveryones || addresses === undefined || addresses.has(bindAddress);
   const problem = () =>
     `bindAddress ${bindAddress} is no address of the box, which has ${[...(addresses ?? [])].join(', ')}: ` +

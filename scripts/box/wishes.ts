@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
+import { isLoopback } from '../../ssh/networks.ts';
 import { type SshTarget, sshTarget } from '../../ssh/target.ts';
 import { stackFileValue } from '../setup/stack-file.mjs';
 import type { BoxFacts } from './facts.ts';
@@ -42,7 +43,7 @@ export function meantBox(root: string, where: string, login: string | undefined)
   return {
     target: { ...target, user: login },
     deployUser: target.user ?? 'deploy',
-    published: /^127\.|^::1$/.test(address) ? undefined : { address, ports },
+    published: isLoopback(address) ? undefined : { address, ports },
     localImages: value('images') === 'local',
   };
 }

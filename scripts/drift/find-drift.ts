@@ -1,5 +1,4 @@
-import { docker } from '../engine.ts';
-import { stackFileValue } from '../setup/stack-file.mjs';
+import { docker, dockerHostOf } from '../engine.ts';
 import { removeStaleLock } from '../stale-lock.ts';
 import { type Difference, differencesOf } from './differences.ts';
 import { lookAtReality } from './reality.ts';
@@ -22,7 +21,7 @@ export interface Drift {
 export async function findDrift(stack: string, { signal }: { signal?: AbortSignal } = {}): Promise<Drift> {
   await removeStaleLock(stack);
   // Every resource would wait for an engine that is away, and complain.
-  await docker(stackFileValue(process.cwd(), stack, 'dockerHost'), 'version', '--format', '{{.Server.Version}}');
+  await docker(dockerHostOf(stack), 'version', '--format', '{{.Server.Version}}');
   const { resources, complaints } = await lookAtReality(stack, signal);
   const place = placeOf(resources);
   const strays = place ? straysOf(resources, await labelledContainers(place)) : [];
